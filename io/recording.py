@@ -1,0 +1,230 @@
+"""Recordings of Kafka topics: a folder with records.jsonl and schemas.json.
+
+records.jsonl holds one record a line: topic, partition, offset, timestamp (milliseconds), headers
+([name, base64] pairs), key and value (base64 of the bytes, or null). schemas.json holds the writer
+schemas by id, as a schema registry gives them.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import orjson
+import polars as pl
+import pyarrow as pa
+from apache_beam.pvalue import PBegin, PCollection
+
+RECORDS = "records.jsonl"
+SCHEMAS = "schemas.json"
+
+_FIELDS: list[pa.Field[Any]] = [
+    pa.field("topic", pa.string(), nullable=False),
+    pa.field("partition", pa.int32(), nullable=False),
+    pa.field("offset", pa.int64(), nullable=False),
+    pa.field("timestamp", pa.timestamp("ms", tz="UTC")),
+    pa.field(
+        "headers",
+        pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("value", pa.binary())])),
+    ),
+    pa.field("key", pa.binary()),
+    pa.field("value", pa.binary()),
+]
+RECORD_SCHEMA = pa.schema(_FIELDS)
+"""The columns of a batch, one row a record."""
+
+
+class RecordingError(ValueError):
+    """A recording that cannot be read as one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """A folder with a recording. `topic` chooses one topic; None is all of them."""
+
+    path: str
+    topic: str | None = None
+
+    def check(self) -> None:
+        """RecordingError if the files or the topic are not there."""
+        folder = Path(self.path)
+        for name in (RECORDS, SCHEMAS):
+            if not (folder / name).is_file():
+                message = (
+                    f"{self.path!r} is no recording: it has no file {name}; expected a folder with "
+                    f"{RECORDS} and {SCHEMAS}"
+                )
+                raise RecordingError(message)
+        if self.topic is not None:
+            topics = self._topics()
+            if self.topic not in topics:
+                message = (
+                    f"{self.path!r} has no records of the topic {self.topic!r}; "
+                    f"its topics are {', '.join(sorted(topics)) or 'none'}"
+                )
+                raise RecordingError(message)
+
+    def _topics(self) -> set[str]:
+        topics: set[str] = set()
+        for frame in self._frames(1_000):
+            topics |= set(frame["topic"].unique())
+            if self.topic in topics:
+                break
+        return topics
+
+    def batches(self, batch_size: int) -> Iterator[pa.RecordBatch]:
+        """The records in the order of the file, `batch_size` of them at a time."""
+        kept: list[pl.DataFrame] = []
+        for frame in self._frames(batch_size):
+            kept.append(frame if self.topic is None else frame.filter(topic=self.topic))
+            if sum(part.height for part in kept) >= batch_size:
+                whole = pl.concat(kept)
+                yield _record_batch(whole[:batch_size])
+                kept = [whole[batch_size:]]
+        if any(part.height for part in kept):
+            yield _record_batch(pl.concat(kept))
+
+    def _frames(self, lines_each: int) -> Iterator[pl.DataFrame]:
+        with (Path(self.path) / RECORDS).open("rb") as lines:
+            for first in itertools.count(1, lines_each):
+                chunk = list(itertools.islice(lines, lines_each))
+                if not chunk:
+                    return
+                yield self._frame(chunk, first)
+
+    def _frame(self, chunk: list[bytes], first: int) -> pl.DataFrame:
+        """Some lines of the file as records; `first` is the number of the first of them."""
+        try:
+            written = pl.read_ndjson(b"".join(chunk), schema=_LINE)
+            frame = written.select(
+                "topic",
+                pl.col("partition").cast(pl.Int32),
+                "offset",
+                pl.col("timestamp").cast(pl.Datetime("ms")).dt.replace_time_zone("UTC"),
+                _HEADERS.alias("headers"),
+                pl.col("key", "value").str.decode("base64"),
+            )
+        except pl.exceptions.PolarsError as error:
+            raise self._error(chunk, first) from error
+        required = frame.select(pl.col("topic", "partition", "offset").null_count()).row(0)
+        if frame.height != sum(bool(line.strip()) for line in chunk) or any(required):
+            raise self._error(chunk, first)
+        return frame
+
+    def _error(self, chunk: list[bytes], first: int) -> RecordingError:
+        """What is wrong with the first line that is no record."""
+        for number, line in enumerate(chunk, start=first):
+            try:
+                record = orjson.loads(line) if line.strip() else None
+                if record is not None:
+                    _check_line(record)
+            except (ValueError, KeyError, TypeError) as error:
+                message = (
+                    f"{self.path}/{RECORDS}, line {number}: {type(error).__name__}: {error}; "
+                    "expected an object with topic, partition, offset, timestamp, headers, and "
+                    "key and value in base64 or null; if the file is cut, record it again"
+                )
+                return RecordingError(message)
+        message = f"{self.path}/{RECORDS}: the lines from {first} on are no records"
+        return RecordingError(message)
+
+
+_LINE = {
+    "topic": pl.String(),
+    "partition": pl.Int64(),
+    "offset": pl.Int64(),
+    "timestamp": pl.Int64(),
+    "headers": pl.List(pl.List(pl.String())),
+    "key": pl.String(),
+    "value": pl.String(),
+}
+_HEADERS = pl.col("headers").list.eval(
+    pl.struct(key=pl.element().list.get(0), value=pl.element().list.get(1).str.decode("base64"))
+)
+
+
+def _check_line(record: Any) -> None:
+    if not isinstance(record, dict):
+        message = f"{type(record).__name__} instead of an object"
+        raise TypeError(message)
+    for name, kind in (("topic", str), ("partition", int), ("offset", int)):
+        if not isinstance(record[name], kind):
+            message = f"{name} is {record[name]!r}, expected {kind.__name__}"
+            raise TypeError(message)
+    for name in ("key", "value"):
+        if record[name] is not None:
+            base64.b64decode(record[name], validate=True)
+
+
+def _record_batch(frame: pl.DataFrame) -> pa.RecordBatch:
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(RECORD_SCHEMA)
+    (batch,) = table.combine_chunks().to_batches(max_chunksize=None)
+    return batch
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordingSchemas:
+    """The writer schemas of a recording by id. Read when first asked, once a process."""
+
+    path: str
+
+    def schema(self, schema_id: int) -> str:
+        """The Avro schema's JSON text. Raises LookupError for an id that the recording lacks."""
+        known = _schemas(self.path)
+        if schema_id not in known:
+            ids = ", ".join(str(known_id) for known_id in sorted(known))
+            message = f"{self.path}/{SCHEMAS} has no id {schema_id}; it has {ids}"
+            raise LookupError(message)
+        return known[schema_id]
+
+
+@functools.lru_cache(maxsize=16)
+def _schemas(path: str) -> dict[int, str]:
+    file = Path(path) / SCHEMAS
+    try:
+        entries = orjson.loads(file.read_bytes())
+        return {
+            int(schema_id): (
+                entry["schema"]
+                if isinstance(entry["schema"], str)
+                else orjson.dumps(entry["schema"]).decode()
+            )
+            for schema_id, entry in entries.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        message = (
+            f"{file}: {error}; expected an object of schema ids, each with its schema: "
+            '{"1": {"schemaType": "AVRO", "schema": {...}}}'
+        )
+        raise RecordingError(message) from error
+
+
+class _ReadBatches(beam.DoFn):
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+
+    def process(self, element: Recording) -> Iterator[pa.RecordBatch]:
+        yield from element.batches(self.batch_size)
+
+
+class ReadRecording(beam.PTransform[PBegin, PCollection[pa.RecordBatch]]):
+    """Batches of a recording's records (RECORD_SCHEMA), of `batch_size` records each."""
+
+    def __init__(self, recording: Recording, batch_size: int) -> None:
+        super().__init__()
+        self.recording = recording
+        self.batch_size = batch_size
+
+    def expand(self, begin: PBegin) -> PCollection[pa.RecordBatch]:
+        batches: PCollection[pa.RecordBatch] = (
+            begin
+            | "Recording" >> beam.Create([self.recording], reshuffle=False)
+            | "ReadBatches" >> beam.ParDo(_ReadBatches(self.batch_size))
+        )
+        return batches

@@ -1,0 +1,1 @@
+"""The god view: one generated view of every table of every source database."""

@@ -1,0 +1,96 @@
+"""The command line around a pipeline: help, flags, and errors as sentences with an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline_io.database import DatabaseError
+from pipeline_io.files import FileWriteError
+from pipeline_io.recording import RecordingError
+from pipeline_io.secrets import SecretError
+from pipelines.options import FlagError, JobOptions, parse_options
+from transforms.sql.errors import SqlError, SqlErrors
+
+WRONG_CONFIGURATION = 2
+FAILED = 1
+
+STOPS: tuple[type[Exception], ...] = (
+    DatabaseError,
+    FileWriteError,
+    RecordingError,
+    SecretError,
+)
+"""Errors that stop a job and say themselves what to do."""
+
+
+def run_command(
+    description: str | None,
+    own_flags: type[PipelineOptions],
+    run: Callable[[PipelineOptions], None],
+    argv: Sequence[str],
+) -> int:
+    """Runs a pipeline for a command line; returns its exit code: 0 well, 1 failed, 2 misused."""
+    quieten()
+    if {"-h", "--help"} & set(argv):
+        sys.stdout.write(help_text(description, own_flags))
+        return 0
+    try:
+        run(parse_options(argv))
+    except (FlagError, SqlError, SqlErrors) as error:
+        return _tell(str(error), WRONG_CONFIGURATION)
+    except STOPS as error:
+        return _tell(str(error), FAILED)
+    except RuntimeError as error:
+        told = stop_message(str(error))
+        if told is None:
+            raise
+        return _tell(told, FAILED)
+    return 0
+
+
+def _tell(message: str, code: int) -> int:
+    sys.stderr.write(f"error: {message}\n")
+    return code
+
+
+def help_text(description: str | None, own_flags: type[PipelineOptions]) -> str:
+    """The pipeline's own flags; Beam's some hundred others are a page of Beam's."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        add_help=False,
+        usage=argparse.SUPPRESS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="All flags of Beam's pipeline options are taken as well, --runner first of all.",
+    )
+    for flags in (own_flags, JobOptions):
+        flags._add_argparse_args(parser)  # noqa: SLF001  (Beam's own hook, public by contract)
+    return parser.format_help()
+
+
+def stop_message(text: str) -> str | None:
+    """The message of one of STOPS in a runner's error, which holds a worker's traceback as text.
+
+    A runner tells of a worker's exception by its traceback alone. None for any other error.
+    """
+    names = {name for stop in STOPS for name in _names(stop)}
+    pattern = rf"^(?:[\w.]+\.)?({'|'.join(sorted(names))}): (.*?)(?: \[while running|\Z)"
+    found = re.findall(pattern, text, re.MULTILINE | re.DOTALL)
+    return found[-1][1].strip() if found else None
+
+
+def _names(error: type[Exception]) -> list[str]:
+    return [error.__name__, *(name for sub in error.__subclasses__() for name in _names(sub))]
+
+
+def quieten() -> None:
+    """Keeps other libraries' chatter out of a person's terminal; errors still come through."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"apache_beam\..*|google\..*|grpc\..*")

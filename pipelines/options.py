@@ -1,0 +1,128 @@
+"""Flags that pipelines share, and their checks."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+
+from transforms.avro import DECODERS, choose_decoder
+from transforms.sql.errors import did_you_mean
+
+BATCH_SIZE = 5_000
+"""Records a batch. From 1,000 to 10,000 the cost a record hardly falls any more, and a batch of
+5,000 records of a kilobyte is 5 MB."""
+LARGEST_BATCH = 1_000_000
+
+
+class FlagError(ValueError):
+    """A flag whose value does not fit; the message speaks in flags."""
+
+
+class JobOptions(PipelineOptions):
+    """Flags of every pipeline that runs an SQL job."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--output_dir",
+            help="Folder for dead_letters.jsonl, summary.json and, as ${OUTPUT_DIR}, the files "
+            "that the script writes. Default: out/ and the job's name.",
+        )
+        parser.add_argument(
+            "--variable",
+            action="append",
+            metavar="NAME=VALUE",
+            help="Value of ${NAME} in the script; may be repeated. The environment is asked next.",
+        )
+        parser.add_argument(
+            "--explain",
+            action="store_true",
+            help="Print the plan and stop: sources, steps, the lookups' queries, sinks.",
+        )
+        parser.add_argument(
+            "--batch_size",
+            type=int,
+            default=BATCH_SIZE,
+            help=f"Records that are worked on at a time. Default: {BATCH_SIZE}.",
+        )
+        parser.add_argument(
+            "--decoder",
+            default="auto",
+            help=f"Avro decoder: {', '.join(DECODERS)}. auto takes the native one if it is built.",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class JobConfig:
+    """The flags of JobOptions, checked. Raises FlagError."""
+
+    output_dir: str
+    variables: Mapping[str, str]
+    explain: bool
+    batch_size: int
+    decoder: str
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.batch_size <= LARGEST_BATCH:
+            message = f"--batch_size={self.batch_size}: expected 1 to {LARGEST_BATCH}"
+            raise FlagError(message)
+        try:
+            choose_decoder(self.decoder)
+        except (ValueError, ImportError) as error:
+            message = f"--decoder={self.decoder}: {error}"
+            raise FlagError(message) from error
+
+    @classmethod
+    def from_options(cls, options: PipelineOptions, name: str) -> JobConfig:
+        flags = options.view_as(JobOptions)
+        return cls(
+            output_dir=flags.output_dir or f"out/{name}",
+            variables=_variables(flags.variable or ()),
+            explain=flags.explain,
+            batch_size=flags.batch_size,
+            decoder=flags.decoder,
+        )
+
+    def values(self, **more: str) -> dict[str, str]:
+        """The values of a script's `${NAME}`s: flags first, then `more`, then the environment."""
+        return {**os.environ, **more, "OUTPUT_DIR": self.output_dir, **self.variables}
+
+
+def _variables(given: Sequence[str]) -> dict[str, str]:
+    variables = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            message = f"--variable={text}: expected NAME=VALUE"
+            raise FlagError(message)
+        variables[name] = value
+    return variables
+
+
+def parse_options(argv: Sequence[str]) -> PipelineOptions:
+    """Beam's options of a command line. Raises FlagError for flags that nobody knows: Beam alone
+    drops them with a warning, and a misspelt --output_dir would write elsewhere."""
+    options = PipelineOptions(list(argv))
+    known = options.get_all_options()
+    everything = options.get_all_options(retain_unknown_options=True)
+    for name in everything:
+        if name not in known:
+            message = f"unknown flag --{name}; {did_you_mean(name, known)}"
+            raise FlagError(message)
+    runner = options.view_as(StandardOptions).runner
+    if runner is None or runner == "DirectRunner":
+        # DirectRunner looks for a Prism binary to download first; a local run needs none.
+        options.view_as(StandardOptions).runner = LOCAL_RUNNER
+    return options
+
+
+LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+
+
+def is_local(options: PipelineOptions) -> bool:
+    """True where the pipeline runs in this process."""
+    return str(options.view_as(StandardOptions).runner) == LOCAL_RUNNER

@@ -1,0 +1,92 @@
+"""The distribution kamiflow: its packages, and what they depend on.
+
+Ranges are here, the tested versions are in constraints.txt: install with
+`pip install . -c constraints.txt`. A lower bound is a version whose API the code uses, an upper
+bound the next version that may break it.
+"""
+
+from pathlib import Path
+
+import setuptools
+
+ROOT = Path(__file__).parent
+
+INSTALL_REQUIRES = [
+    # A minor version of Beam may change coders, runners and the labels a running job is updated by.
+    "apache-beam[gcp]>=2.77,<2.78",
+    "cachetools>=6.0,<7",
+    "click>=8.1,<9",
+    "confluent-kafka>=2.16,<3",
+    "fastavro>=1.12,<2",
+    "google-cloud-bigquery>=3.47,<4",
+    "google-cloud-pubsub>=2.44,<3",
+    "httpx>=0.28,<1",
+    "jinja2>=3.1,<4",
+    "orjson>=3.10,<4",
+    "polars>=2.0,<3",
+    "pyarrow>=25.0,<26",
+    "pytest>=9.0,<10",
+    "pyyaml>=6.0,<7",
+    "rich>=15.0,<16",
+    "sqlalchemy>=2.0.40,<2.2",
+    "sqlglot>=30.30,<31",
+    "tenacity>=9.1,<10",
+]
+
+EXTRAS_REQUIRE = {
+    "lint": [
+        "mypy>=2.4,<3",
+        "pyarrow-stubs>=20.0",
+        "ruff>=0.17,<0.18",
+        "types-cachetools>=6.0",
+        "types-pyyaml>=6.0",
+    ],
+    "mysql": ["pymysql>=1.2,<2"],
+    "postgresql": ["psycopg[binary]>=3.3,<4"],
+    "test": [
+        "hypothesis>=6.100,<7",
+        "packaging>=26.0",
+        "pytest-xdist>=3.8,<4",
+        # Builds the wheel that tests/test_house.py looks into; 77 is the first that reads the
+        # license as an SPDX expression.
+        "setuptools>=77",
+    ],
+}
+
+
+class Distribution(setuptools.Distribution):
+    """Says that a wheel is of one platform when the native decoder was built into it."""
+
+    def has_ext_modules(self) -> bool:
+        return any((ROOT / "transforms" / "native").glob("*.so"))
+
+
+setuptools.setup(
+    name="kamiflow",
+    version="0.1.0",
+    description="Change data capture pipelines on Apache Beam, written as SQL.",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.14",
+    packages=[
+        *setuptools.find_packages(
+            include=["pipelines", "pipelines.*", "transforms", "transforms.*", "kami", "kami.*"]
+        ),
+        "pipeline_io",
+    ],
+    # The folder is io/, the package pipeline_io: `io` is the standard library's.
+    # A checkout finds it by the symlink pipeline_io -> io.
+    package_dir={"pipeline_io": "io"},
+    package_data={
+        "pipelines": ["*.sql", "recordings/**"],
+        "kami": ["sql/*.jinja"],
+        "transforms.native": ["*.pyi", "*.so"],
+    },
+    install_requires=INSTALL_REQUIRES,
+    extras_require=EXTRAS_REQUIRE,
+    distclass=Distribution,
+    # The native decoder is built for the stable ABI of 3.10: one wheel serves every Python.
+    options={"bdist_wheel": {"py_limited_api": "cp310"}},
+    zip_safe=False,
+)

@@ -1,0 +1,108 @@
+"""The one record of what could not be processed, whatever the stage."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime
+from collections.abc import Iterable
+
+import orjson
+import pyarrow as pa
+
+MESSAGE_LIMIT = 2_000
+"""Characters of a message that are kept: enough for a schema's name and a value, and small beside
+the payload."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """What made a dead letter, the same for all of a job: the pipeline's name and version."""
+
+    pipeline: str
+    version: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """Why one record was refused.
+
+    position: its row in the batch of records. stage: decode, source, filter, lookup, project.
+    statement: the INSERT it was refused for; None where it was refused for all of them.
+    error_class: a word to count and filter by. message: for a person; it may show one value.
+    """
+
+    position: int
+    stage: str
+    error_class: str
+    message: str
+    schema_id: int | None = None
+    statement: str | None = None
+
+
+DEAD_LETTER_SCHEMA = pa.schema([pa.field("payload", pa.binary(), nullable=False)])
+"""Columns of a batch of dead letters: one JSON object a row, as `dead_letter_json` writes it."""
+
+
+def dead_letter_json(
+    record: dict[str, object], refusal: Refusal, origin: Origin, failed_at: datetime.datetime
+) -> bytes:
+    """The dead letter of a record as JSON.
+
+    `record` is a row of RECORD_SCHEMA. Its bytes are kept whole, in base64, so that a replay
+    sends what Kafka had.
+    """
+    message = refusal.message
+    if len(message) > MESSAGE_LIMIT:
+        message = message[: MESSAGE_LIMIT - 1] + "…"
+    at = failed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return orjson.dumps(
+        {
+            "payload": _base64(record["value"]),
+            "key": _base64(record["key"]),
+            "headers": [
+                [header["key"], _base64(header["value"])]
+                for header in record["headers"] or ()  # type: ignore[attr-defined]
+            ],
+            "topic": record["topic"],
+            "partition": record["partition"],
+            "offset": record["offset"],
+            "timestamp": _iso(record["timestamp"]),
+            "stage": refusal.stage,
+            "statement": refusal.statement,
+            "error_class": refusal.error_class,
+            "message": message,
+            "schema_id": refusal.schema_id,
+            "attempts": 1,
+            "first_failed_at": at,
+            "last_failed_at": at,
+            "pipeline": origin.pipeline,
+            "version": origin.version,
+        }
+    )
+
+
+def dead_letters(
+    records: pa.RecordBatch,
+    refusals: Iterable[Refusal],
+    origin: Origin,
+    failed_at: datetime.datetime,
+) -> pa.RecordBatch:
+    """The dead letters (DEAD_LETTER_SCHEMA) of the refused rows of a batch, in their order."""
+    ordered = sorted(refusals, key=lambda refusal: refusal.position)
+    rows = records.take(pa.array([refusal.position for refusal in ordered], pa.int64()))
+    payloads = [
+        dead_letter_json(row, refusal, origin, failed_at)
+        for row, refusal in zip(rows.to_pylist(), ordered, strict=True)
+    ]
+    return pa.record_batch([pa.array(payloads, pa.binary())], schema=DEAD_LETTER_SCHEMA)
+
+
+def _base64(value: object) -> str | None:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else None
+
+
+def _iso(value: object) -> str | None:
+    if not isinstance(value, datetime.datetime):
+        return None
+    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")

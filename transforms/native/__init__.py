@@ -1,0 +1,1 @@
+"""Where `make native` puts the compiled module kamiflow_native."""

@@ -1,0 +1,273 @@
+"""The connectors that a table's WITH clause may name, each with its options declared once.
+
+Validation, `--explain` and the documentation come from these declarations; what opens files and
+connections for them is wired in the pipelines.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+from collections.abc import Callable, Mapping
+
+from sqlglot import exp
+
+from transforms.sql.errors import SqlError, did_you_mean
+from transforms.sql.statements import CreateTable, TableOption
+
+OptionValue = str | int | float | bool
+
+SECRET_SCHEMES = ("env://", "file://", "secret://")
+"""How a secret option's value begins: a reference, read where it is used and never shown."""
+
+
+class Role(enum.Enum):
+    """What a job may do with a table."""
+
+    SOURCE = "source"
+    SINK = "sink"
+    LOOKUP = "lookup"
+
+
+def text(value: str) -> str:
+    return value
+
+
+def boolean(value: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        message = "expected 'true' or 'false'"
+        raise ValueError(message)
+    return value.lower() == "true"
+
+
+def positive_integer(value: str) -> int:
+    if not value.isdecimal() or int(value) == 0:
+        message = "expected a whole number above 0"
+        raise ValueError(message)
+    return int(value)
+
+
+def positive_number(value: str) -> float:
+    if not re.fullmatch(r"\d+(\.\d+)?", value) or float(value) == 0:
+        message = "expected a number above 0"
+        raise ValueError(message)
+    return float(value)
+
+
+_SECONDS = {"ms": 0.001, "s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
+
+
+def duration(value: str) -> float:
+    """Seconds of a duration such as '500 ms', '60s', '10 min', '1h', '2 d'."""
+    match = re.fullmatch(r"(\d+)\s*([a-z]+)", value.strip().lower())
+    if match is None or match[2] not in _SECONDS:
+        message = "expected a duration such as '500 ms', '60s', '10 min', '1h' or '2 d'"
+        raise ValueError(message)
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """One option: its name, how its text is read (ValueError says what was expected), its help.
+
+    choices: the values allowed, where there are only some. secret: never shown, and given as a
+    reference (`env://NAME`, `file://PATH`, `secret://...`).
+    """
+
+    name: str
+    help: str
+    read: Callable[[str], OptionValue] = text
+    default: OptionValue | None = None
+    required: bool = False
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Connector:
+    """A technology that a table may stand for."""
+
+    name: str
+    help: str
+    roles: frozenset[Role]
+    options: tuple[Option, ...]
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def read_options(self, table: CreateTable) -> dict[str, OptionValue]:
+        """The options of a table by name, checked, defaults filled in; SqlError at the option."""
+        declared = {option.name: option for option in self.options}
+        values: dict[str, OptionValue] = {}
+        for node in table.args["options"]:
+            name = self.aliases.get(node.this.name, node.this.name)
+            if name == "connector":
+                continue
+            if name not in declared:
+                message = (
+                    f"the connector {self.name!r} has no option {name!r}; "
+                    f"{did_you_mean(name, [*declared, *self.aliases])}"
+                )
+                raise SqlError(message, node.this)
+            if name in values:
+                message = f"the option {name!r} is given twice; keep one"
+                raise SqlError(message, node.this)
+            values[name] = _read(declared[name], node)
+        for option in self.options:
+            if option.required and option.name not in values:
+                message = (
+                    f"the table {table.this.name!r} needs the option '{option.name}' of the "
+                    f"connector {self.name!r}: {option.help}"
+                )
+                raise SqlError(message, table.this)
+            if option.default is not None:
+                values.setdefault(option.name, option.default)
+        return values
+
+
+def _read(option: Option, node: TableOption) -> OptionValue:
+    written = node.expression.name
+    if option.secret and not written.startswith(SECRET_SCHEMES):
+        message = (
+            f"'{option.name}' is given as plain text; give a reference: env://NAME, file://PATH or "
+            "secret://projects/P/secrets/S/versions/V"
+        )
+        raise SqlError(message, node.expression)
+    if option.choices and written not in option.choices:
+        message = (
+            f"'{option.name}' = {written!r} is not supported; "
+            f"expected {' or '.join(repr(choice) for choice in option.choices)}"
+        )
+        raise SqlError(message, node.expression)
+    try:
+        return option.read(written)
+    except ValueError as error:
+        shown = "the value" if option.secret else repr(written)
+        message = f"'{option.name}': {shown} does not fit: {error}"
+        raise SqlError(message, node.expression) from error
+
+
+CONNECTORS: dict[str, Connector] = {}
+
+
+def register_connector(connector: Connector) -> Connector:
+    CONNECTORS[connector.name] = connector
+    return connector
+
+
+def find_connector(table: CreateTable) -> Connector:
+    """The connector that the table's WITH clause names; SqlError where there is none."""
+    for node in table.args["options"]:
+        if node.this.name == "connector":
+            found = CONNECTORS.get(node.expression.name)
+            if found is None:
+                message = (
+                    f"unknown connector {node.expression.name!r}; "
+                    f"{did_you_mean(node.expression.name, CONNECTORS)}"
+                )
+                raise SqlError(message, node.expression)
+            return found
+    message = (
+        f"the table {table.this.name!r} names no connector: add WITH ('connector' = '...'); "
+        f"{did_you_mean('', CONNECTORS)}"
+    )
+    raise SqlError(message, table.this)
+
+
+def option_node(table: CreateTable, name: str) -> exp.Expr:
+    """The node of an option's value, for an error about it; the table's name if it isn't given."""
+    for node in table.args["options"]:
+        if node.this.name == name:
+            value: exp.Expr = node.expression
+            return value
+    place: exp.Expr = table.this
+    return place
+
+
+SOURCE_FORMATS = ("debezium-avro-confluent", "avro-confluent")
+_JSON_OPTIONS = (
+    Option(
+        "json.timestamp-format.standard",
+        "how timestamps are written: 2026-01-31 12:00:00.5 (SQL) or with a T (ISO-8601)",
+        default="SQL",
+        choices=("SQL", "ISO-8601"),
+    ),
+    Option(
+        "json.encode.ignore-null-fields",
+        "leave out fields that are NULL",
+        read=boolean,
+        default=False,
+    ),
+    Option(
+        "json.decimal-as-string",
+        "write a DECIMAL as a string, for readers whose numbers are floats",
+        read=boolean,
+        default=False,
+    ),
+)
+
+register_connector(
+    Connector(
+        name="recording",
+        help="Kafka records in a folder: records.jsonl and schemas.json.",
+        roles=frozenset({Role.SOURCE}),
+        options=(
+            Option("path", "the folder with records.jsonl and schemas.json", required=True),
+            Option("topic", "the topic whose records are read; all topics if it is not given"),
+            Option(
+                "value.format",
+                "how a record's value is read",
+                default="debezium-avro-confluent",
+                choices=SOURCE_FORMATS,
+            ),
+            Option(
+                "debezium.deletes",
+                "which columns a delete has: all that `before` holds, or the primary key's alone; "
+                "PostgreSQL fills the others with made-up values unless REPLICA IDENTITY is FULL",
+                default="before",
+                choices=("before", "key"),
+            ),
+        ),
+        aliases={"format": "value.format"},
+    )
+)
+register_connector(
+    Connector(
+        name="filesystem",
+        help="One file of JSON lines.",
+        roles=frozenset({Role.SINK}),
+        options=(
+            Option("path", "the file; it is replaced when the job has ended well", required=True),
+            Option("format", "the file's format", required=True, choices=("json",)),
+            *_JSON_OPTIONS,
+        ),
+    )
+)
+register_connector(
+    Connector(
+        name="print",
+        help="Standard output, one JSON object a row.",
+        roles=frozenset({Role.SINK}),
+        options=_JSON_OPTIONS,
+    )
+)
+register_connector(
+    Connector(
+        name="jdbc",
+        help="A table of a database, looked up by key; its address is SQLAlchemy's or JDBC's.",
+        roles=frozenset({Role.LOOKUP}),
+        options=(
+            Option("url", "the database's address", required=True),
+            Option("table-name", "the table, with its schema if need be", required=True),
+            Option("username", "the user; part of the address if not given"),
+            Option("password", "a reference: env://NAME, file://PATH or secret://...", secret=True),
+            Option("lookup.cache.ttl", "how long a row found stays known", duration, 60.0),
+            Option("lookup.cache.max-rows", "rows kept at most", positive_integer, 100_000),
+            Option(
+                "lookup.cache.caching-missing-key", "whether misses are kept too", boolean, True
+            ),
+            Option("lookup.max-retries", "tries after a failed query", positive_integer, 7),
+            Option("lookup.max-queries-per-second", "a limit for the database", positive_number),
+            Option("lookup.keys-per-query", "keys of one query at most", positive_integer, 1_000),
+        ),
+    )
+)

@@ -1,0 +1,101 @@
+"""Errors of an SQL job: each names its place in the script and underlines it."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Sequence
+
+from sqlglot import exp
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """A stretch of a script: offsets in characters, end exclusive."""
+
+    start: int
+    end: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """An SQL script as its author wrote it, with the name that errors call it by."""
+
+    name: str
+    text: str
+
+    def line_and_column(self, offset: int) -> tuple[int, int]:
+        """Line and column of an offset, both counted from 1."""
+        before = self.text[:offset]
+        return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
+
+    def underline(self, span: Span) -> str:
+        """The source line of `span` with a marker under it."""
+        line, column = self.line_and_column(span.start)
+        source = self.text.split("\n")[line - 1]
+        width = max(1, min(span.end - span.start, len(source) - column + 1))
+        # Tabs are kept in the padding, so that the marker stands under its text in any terminal.
+        padding = "".join("\t" if character == "\t" else " " for character in source[: column - 1])
+        number = f"{line:>5} | "
+        return f"{number}{source}\n{' ' * (len(number) - 2)}| {padding}{'^' * width}"
+
+
+class SqlError(ValueError):
+    """One mistake in a script.
+
+    `message` says what is wrong, what was expected and the next step; `place` is the node or span
+    it is about. `str()` is the message alone until `located` adds the script.
+    """
+
+    def __init__(self, message: str, place: exp.Expr | Span | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.span = span_of(place) if isinstance(place, exp.Expr) else place
+        self.script: Script | None = None
+
+    def located(self, script: Script) -> SqlError:
+        """The same error, told in terms of `script`. The first script given stays."""
+        if self.script is None:
+            self.script = script
+        return self
+
+    def __str__(self) -> str:
+        if self.script is None:
+            return self.message
+        if self.span is None:
+            return f"{self.script.name}: {self.message}"
+        line, column = self.script.line_and_column(self.span.start)
+        where = f"{self.script.name}:{line}:{column}"
+        return f"{where}: {self.message}\n{self.script.underline(self.span)}"
+
+
+class SqlErrors(ValueError):
+    """Every mistake that was found in a script, in the order of the script."""
+
+    def __init__(self, errors: Sequence[SqlError]) -> None:
+        self.errors = tuple(
+            sorted(errors, key=lambda error: error.span.start if error.span else -1)
+        )
+        super().__init__("\n\n".join(str(error) for error in self.errors))
+
+
+def span_of(node: exp.Expr) -> Span | None:
+    """The stretch of the script that a node was parsed from, or None for a node made by code."""
+    places = [part.meta for part in node.walk() if "start" in part.meta]
+    if not places:
+        return span_of(node.parent) if isinstance(node.parent, exp.Expr) else None
+    return Span(min(place["start"] for place in places), max(place["end"] for place in places) + 1)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A sentence's end that offers the nearest names, or lists what there is."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6) or [
+        other for other in names if other.lower() == name.lower()
+    ]
+    if near:
+        return "did you mean " + " or ".join(repr(other) for other in near) + "?"
+    if not names:
+        return "there is none"
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    return f"there is: {shown}"

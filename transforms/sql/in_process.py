@@ -1,0 +1,228 @@
+"""The in-process engine: one branch of a plan over frames of source rows."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import polars as pl
+
+from transforms.dead_letters import Refusal
+from transforms.lookup import Lookup, LookupFailure
+from transforms.sql.expression import NOW, Failure
+from transforms.sql.json_options import JsonOptions
+from transforms.sql.json_rows import json_rows
+from transforms.sql.plan import ArrayLookup, Branch, Filter, LookupJoin, Step
+from transforms.sql.refusals import Where, any_refused, checks, refuse, without
+from transforms.sql.source import POSITION, SourceFrame
+from transforms.sql.tables import column_type
+from transforms.sql.types import polars_type
+
+PAYLOAD = "payload"
+"""Column of a branch's result: the encoded row, String."""
+
+
+class LookupOpener(Protocol):
+    """Makes the lookups of a branch; the pipeline hands in one that knows databases."""
+
+    def table(self, step: LookupJoin, columns: Mapping[str, pl.DataType]) -> Lookup: ...
+
+    def query(self, step: ArrayLookup) -> Lookup: ...
+
+
+class BranchRows(NamedTuple):
+    """What a branch makes of a frame: every record of it is in `rows`, refused, or filtered.
+
+    rows: POSITION and PAYLOAD. filtered: records that gave no row. multiplied: rows beyond the
+    first of their record (a looked up key with several rows).
+    """
+
+    rows: pl.DataFrame
+    refusals: list[Refusal]
+    filtered: int
+    multiplied: int
+
+
+class BranchRun:
+    """Runs the steps of a branch, its expressions compiled once. A context manager: lookups are
+    connected between entering and leaving."""
+
+    def __init__(self, branch: Branch, open_lookup: LookupOpener, where: Where) -> None:
+        self.branch = branch
+        self._where = where
+        self._outputs = [
+            (column.name, expression.value, column_type(column))
+            for column, expression in branch.outputs
+        ]
+        self._output_failures = [
+            failure for _, expression in branch.outputs for failure in expression.failures
+        ]
+        self._payload = json_rows(
+            [
+                (name, pl.col(f"__out{number}"), kind)
+                for number, (name, _, kind) in enumerate(self._outputs)
+            ],
+            json_options(branch.sink.options),
+        )
+        self._needs_now = NOW in branch.used_columns()
+        self._lookups: dict[int, Lookup] = {}
+        for number, step in enumerate(branch.steps):
+            if isinstance(step, LookupJoin):
+                types = {
+                    column.name: polars_type(column_type(column))
+                    for column in branch.looked_up_columns(step)
+                }
+                self._lookups[number] = open_lookup.table(step, types)
+            elif isinstance(step, ArrayLookup):
+                self._lookups[number] = open_lookup.query(step)
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> BranchRun:
+        for lookup in self._lookups.values():
+            self._open.enter_context(lookup)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def lookups(self) -> Sequence[Lookup]:
+        return list(self._lookups.values())
+
+    def run(self, source: SourceFrame, now: datetime.datetime) -> BranchRows:
+        """The rows and refusals of one frame, whose POSITIONs are distinct."""
+        frame = source.frame
+        records = frame.height
+        refusals = self._refuse(frame, source.failures, "source")
+        frame = without(frame, refusals)
+        if self._needs_now:
+            frame = frame.with_columns(pl.lit(now, pl.Datetime("us", "UTC")).alias(NOW))
+        for number, step in enumerate(self.branch.steps):
+            if frame.is_empty():
+                break
+            frame, refused = self._step(number, step, frame)
+            refusals += refused
+        rows, refused = self._project(frame)
+        refusals += refused
+        distinct = rows[POSITION].n_unique()
+        return BranchRows(
+            rows, refusals, records - len(refusals) - distinct, rows.height - distinct
+        )
+
+    def _step(
+        self, number: int, step: Step, frame: pl.DataFrame
+    ) -> tuple[pl.DataFrame, list[Refusal]]:
+        match step:
+            case Filter():
+                return self._filter(step, frame)
+            case LookupJoin():
+                return self._join(step, self._lookups[number], frame)
+            case ArrayLookup():
+                return self._array(step, self._lookups[number], frame)
+
+    def _refuse(
+        self, frame: pl.DataFrame, failures: Sequence[Failure], stage: str
+    ) -> list[Refusal]:
+        if not failures or not any_refused(
+            frame.lazy().select(checks(failures)).collect(), failures
+        ):
+            return []
+        return refuse(frame, failures, stage, self.branch.name, self._where)
+
+    def _filter(self, step: Filter, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Refusal]]:
+        failures = step.condition.failures
+        keep = step.condition.value.cast(pl.Boolean).fill_null(value=False).alias("__keep")
+        # With POSITION, so that a condition of constants alone has a value a row as well.
+        found = frame.lazy().select(POSITION, keep, *checks(failures)).collect()
+        refusals = []
+        if any_refused(found, failures):
+            refusals = refuse(frame, failures, "filter", self.branch.name, self._where)
+        return without(frame.filter(found["__keep"]), refusals), refusals
+
+    def _keys(
+        self, step: LookupJoin | ArrayLookup, frame: pl.DataFrame, lookup: Lookup
+    ) -> tuple[pl.DataFrame, pl.DataFrame, list[Refusal]]:
+        """The frame without refused keys, and its key columns."""
+        expressions = (
+            [expression for _, expression in step.keys]
+            if isinstance(step, LookupJoin)
+            else [step.key]
+        )
+        failures = [failure for one in expressions for failure in one.failures]
+        refusals = self._refuse(frame, failures, "lookup")
+        frame = without(frame, refusals)
+        keys = frame.with_columns(
+            one.value.cast(dtype).alias(f"__key.{name}")
+            for one, (name, dtype) in zip(expressions, lookup.keys.items(), strict=True)
+        ).select(pl.col(f"__key.{name}").alias(name) for name in lookup.keys)
+        return frame, keys, refusals
+
+    def _join(
+        self, step: LookupJoin, lookup: Lookup, frame: pl.DataFrame
+    ) -> tuple[pl.DataFrame, list[Refusal]]:
+        frame, keys, refusals = self._keys(step, frame, lookup)
+        with_misses = step.keep_misses and step.residual is None
+        found = lookup.join(keys, keep_misses=with_misses)
+        refusals += self._lookup_refusals(found.failures, frame)
+        joined = frame[found.positions].hstack(
+            found.values.rename({name: step.prefix + name for name in found.values.columns})
+        )
+        if step.residual is not None:
+            condition = Filter(step.residual, step.node)
+            joined, refused = self._filter(condition, joined)
+            refusals += refused
+            if step.keep_misses:
+                kept = joined[POSITION].unique().implode()
+                misses = without(frame.filter(~pl.col(POSITION).is_in(kept)), refusals)
+                joined = pl.concat([joined, misses], how="diagonal").sort(
+                    POSITION, maintain_order=True
+                )
+        return without(joined, refusals), refusals
+
+    def _array(
+        self, step: ArrayLookup, lookup: Lookup, frame: pl.DataFrame
+    ) -> tuple[pl.DataFrame, list[Refusal]]:
+        frame, keys, refusals = self._keys(step, frame, lookup)
+        found = lookup.arrays(keys)
+        refusals += self._lookup_refusals(found.failures, frame)
+        frame = frame.with_columns(found.values.alias(step.name))
+        return without(frame, refusals), refusals
+
+    def _lookup_refusals(
+        self, failures: Sequence[LookupFailure], frame: pl.DataFrame
+    ) -> list[Refusal]:
+        positions = frame[POSITION]
+        return [
+            Refusal(
+                position=positions[failure.position],
+                stage="lookup",
+                error_class=failure.error_class,
+                message=failure.message,
+                statement=self.branch.name,
+            )
+            for failure in failures
+        ]
+
+    def _project(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Refusal]]:
+        failures = self._output_failures
+        values = [
+            value.alias(f"__out{number}") for number, (_, value, _) in enumerate(self._outputs)
+        ]
+        query = frame.lazy().select(POSITION, *values, *checks(failures))
+        refused = [f"__refused{number}" for number in range(len(failures))]
+        rows = query.select(POSITION, self._payload.alias(PAYLOAD), *refused).collect()
+        refusals: list[Refusal] = []
+        if any_refused(rows, failures):
+            refusals = refuse(frame, failures, "project", self.branch.name, self._where)
+            rows = without(rows, refusals)
+        return rows.select(POSITION, PAYLOAD), refusals
+
+
+def json_options(options: Mapping[str, object]) -> JsonOptions:
+    """The `json.*` options of a sink, as its connector has read them."""
+    return JsonOptions(
+        timestamp_format=str(options["json.timestamp-format.standard"]),
+        ignore_null_fields=bool(options["json.encode.ignore-null-fields"]),
+        decimal_as_string=bool(options["json.decimal-as-string"]),
+    )

@@ -1,0 +1,70 @@
+"""Finds the rows that an expression refuses, and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import polars as pl
+from sqlglot import exp
+
+from transforms.dead_letters import Refusal
+from transforms.sql.expression import Failure
+from transforms.sql.source import POSITION
+
+Where = Callable[[exp.Expr], str]
+"""Names a node's place in the script: `transforms.sql.job.Job.where`."""
+
+VALUE_LIMIT = 200
+"""Characters of a refused value in a message: enough to recognise it."""
+
+
+def checks(failures: Sequence[Failure]) -> list[pl.Expr]:
+    """One Boolean a failure, `__refused0` and so on, to be selected beside the values."""
+    return [
+        failure.condition.fill_null(value=False).alias(f"__refused{number}")
+        for number, failure in enumerate(failures)
+    ]
+
+
+def any_refused(frame: pl.DataFrame, failures: Sequence[Failure]) -> bool:
+    """True if a row of a frame with `checks` is refused; the cheap question, asked first."""
+    return any(frame[f"__refused{number}"].any() for number in range(len(failures)))
+
+
+def refuse(
+    frame: pl.DataFrame, failures: Sequence[Failure], stage: str, statement: str, where: Where
+) -> list[Refusal]:
+    """The refusals of a frame's rows: one a record, for the first failure that it meets."""
+    found: dict[int, Refusal] = {}
+    for failure in failures:
+        shown = failure.value if failure.value is not None else pl.lit(None)
+        rows = frame.lazy().filter(failure.condition).select(POSITION, shown.alias("__value"))
+        for position, value in rows.collect().iter_rows():
+            if position not in found:
+                found[position] = Refusal(
+                    position=position,
+                    stage=stage,
+                    error_class=failure.error_class,
+                    message=_message(failure, value, where),
+                    statement=statement,
+                )
+    return list(found.values())
+
+
+def without(frame: pl.DataFrame, refusals: Sequence[Refusal]) -> pl.DataFrame:
+    """The frame without the records that were refused: all rows of each, so that a record is
+    either through as a whole or a dead letter."""
+    if not refusals:
+        return frame
+    positions = pl.Series([refusal.position for refusal in refusals], dtype=pl.Int64)
+    return frame.filter(~pl.col(POSITION).is_in(positions.implode()))
+
+
+def _message(failure: Failure, value: object, where: Where) -> str:
+    text = f"{where(failure.place)}: {failure.message}"
+    if failure.value is None:
+        return text
+    shown = repr(value)
+    if len(shown) > VALUE_LIMIT:
+        shown = shown[: VALUE_LIMIT - 1] + "…"
+    return f"{text}; the value is {shown}"

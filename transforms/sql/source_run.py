@@ -1,0 +1,179 @@
+"""Runs all branches that read one source over batches of its records."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms.avro import Decoded, DecodedGroup, Decoder, SchemaSource, decode
+from transforms.dead_letters import Refusal
+from transforms.records import check_records
+from transforms.sql.event_metadata import EventMetadata
+from transforms.sql.in_process import PAYLOAD, BranchRun
+from transforms.sql.source import POSITION, SourceRows
+from transforms.sql.tables import Table
+from transforms.sql.writer_types import SchemaMismatch
+
+SINK_ROWS = pa.schema([pa.field(PAYLOAD, pa.large_binary(), nullable=False)])
+"""Columns of what a branch hands to its sink: the encoded rows, in the order of the records."""
+
+
+@dataclasses.dataclass
+class Counts:
+    """Where a branch's records went: records + multiplied = events + filtered + tombstones +
+    dead_letters. `multiplied` counts the events beyond the first of their record."""
+
+    records: int = 0
+    events: int = 0
+    filtered: int = 0
+    tombstones: int = 0
+    dead_letters: int = 0
+    multiplied: int = 0
+
+
+class BranchBatch(NamedTuple):
+    """A branch's share of a batch: its rows for the sink (SINK_ROWS), and its counts."""
+
+    rows: pa.RecordBatch
+    counts: Counts
+
+
+class SourceBatch(NamedTuple):
+    """All that came of a batch of records: the branches' shares by name, and the refusals. What
+    could not be decoded is refused once, for all branches."""
+
+    branches: dict[str, BranchBatch]
+    refusals: list[Refusal]
+
+
+class SourceRun:
+    """Decodes each batch once and runs every branch of its source over it. A context manager.
+
+    Args:
+        source: the table whose records come.
+        branches: all the branches that read it.
+        schemas: writer schemas by id. decoder: `transforms.avro.choose_decoder`'s.
+        now: the clock, UTC.
+    """
+
+    def __init__(
+        self,
+        source: Table,
+        branches: Sequence[BranchRun],
+        schemas: SchemaSource,
+        decoder: Decoder,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
+        self.source = source
+        self.branches = branches
+        self._schemas = schemas
+        self._decoder = decoder
+        self._now = now
+        self._rows = {run.branch.name: SourceRows(source, run.branch.needed) for run in branches}
+        self._metadata = EventMetadata(
+            {
+                column.metadata_key
+                for run in branches
+                for column in source.columns
+                if column.metadata_key is not None and column.name in run.branch.needed
+            }
+        )
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> SourceRun:
+        for run in self.branches:
+            self._open.enter_context(run)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def process(self, records: pa.RecordBatch) -> SourceBatch:
+        """What becomes of a batch of records (transforms.records.RECORD_SCHEMA)."""
+        check_records(records)
+        now = self._now()
+        values = cast("pa.BinaryArray", records.column("value"))
+        decoded = decode(values, self._schemas, self._decoder)
+        refusals = [
+            Refusal(
+                position=failure.position,
+                stage="decode",
+                error_class=failure.error_class,
+                message=failure.message,
+                schema_id=failure.schema_id,
+            )
+            for failure in decoded.failures
+        ]
+        metadata = self._metadata.of_batch(records, decoded)
+        shares = {}
+        for run in self.branches:
+            share, refused = self._branch(run, records, decoded, metadata, now)
+            share.counts.dead_letters += len(decoded.failures)
+            shares[run.branch.name] = share
+            refusals += refused
+        return SourceBatch(shares, refusals)
+
+    def _branch(
+        self,
+        run: BranchRun,
+        records: pa.RecordBatch,
+        decoded: Decoded,
+        metadata: Callable[[DecodedGroup, str], pl.Series],
+        now: datetime.datetime,
+    ) -> tuple[BranchBatch, list[Refusal]]:
+        counts = Counts(records=records.num_rows, tombstones=records.column("value").null_count)
+        refusals: list[Refusal] = []
+        frames: list[pl.DataFrame] = []
+        for group in decoded.groups:
+            try:
+                frame = self._rows[run.branch.name].read(
+                    group.rows, group.positions, functools.partial(metadata, group)
+                )
+            except SchemaMismatch as error:
+                refusals += _all_refused(group, error, run.branch.name)
+                continue
+            result = run.run(frame, now)
+            refusals += [
+                dataclasses.replace(refusal, schema_id=group.schema_id)
+                for refusal in result.refusals
+            ]
+            counts.filtered += result.filtered
+            counts.multiplied += result.multiplied
+            frames.append(result.rows)
+        counts.dead_letters = len(refusals)
+        rows = _in_order(frames)
+        counts.events = rows.num_rows
+        return BranchBatch(rows, counts), refusals
+
+
+def _all_refused(group: DecodedGroup, error: SchemaMismatch, statement: str) -> list[Refusal]:
+    return [
+        Refusal(
+            position=position,
+            stage="source",
+            error_class=SchemaMismatch.__name__,
+            message=f"schema id {group.schema_id}: {error}",
+            schema_id=group.schema_id,
+            statement=statement,
+        )
+        for position in group.positions.tolist()
+    ]
+
+
+def _in_order(frames: Sequence[pl.DataFrame]) -> pa.RecordBatch:
+    """The rows of all writer schemas in the order of their records, as SINK_ROWS."""
+    if not frames:
+        return pa.record_batch([pa.array([], pa.large_binary())], schema=SINK_ROWS)
+    rows = frames[0]
+    if len(frames) > 1:
+        rows = pl.concat(frames).sort(POSITION, maintain_order=True)
+    payload = rows[PAYLOAD].to_arrow(compat_level=pl.CompatLevel.oldest())
+    return pa.record_batch([pc.cast(payload, pa.large_binary())], schema=SINK_ROWS)
