@@ -48,7 +48,7 @@ golden: $(VENV)/.test ## Rewrite the golden files from what the code makes now; 
 native: $(NATIVE) ## Build the native Avro decoder; needs cargo
 
 bench: $(VENV)/.test native-if-possible ## Measure the AML job against the per-record route
-	@$(BIN)/python -m tests.benchmarks $(ARGS)
+	@$(BIN)/python -m tests.benchmarks.job_speed $(ARGS)
 
 constraints: $(VENV)/.run ## Pin the newest versions that setup.py allows; then run the tests
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(PIP) uv

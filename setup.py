@@ -33,6 +33,9 @@ INSTALL_REQUIRES = [
     "tenacity>=9.1,<10",
 ]
 
+MYSQL = ["pymysql>=1.2,<2"]
+POSTGRESQL = ["psycopg[binary]>=3.3,<4"]
+
 EXTRAS_REQUIRE = {
     "lint": [
         "mypy>=2.4,<3",
@@ -41,9 +44,12 @@ EXTRAS_REQUIRE = {
         "types-cachetools>=6.0",
         "types-pyyaml>=6.0",
     ],
-    "mysql": ["pymysql>=1.2,<2"],
-    "postgresql": ["psycopg[binary]>=3.3,<4"],
+    "mysql": MYSQL,
+    "postgresql": POSTGRESQL,
     "test": [
+        # The tests make the addresses of these databases, and open no connection.
+        *MYSQL,
+        *POSTGRESQL,
         "hypothesis>=6.100,<7",
         "packaging>=26.0",
         "pytest-xdist>=3.8,<4",

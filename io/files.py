@@ -30,8 +30,10 @@ class FileWriteError(OSError):
 
 
 class Part(NamedTuple):
-    """One part of a file: where its lines are, and when it was begun (ns), which orders it."""
+    """One part of a file: where its lines are. Parts are put together in the order of the
+    collections, those of one collection in the order in which they were begun (ns)."""
 
+    collection: int
     begun: int
     path: str
 
@@ -61,8 +63,9 @@ class _WritePart(beam.DoFn):
     Batches are written as they come, so memory does not grow with the bundle.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, collection: int) -> None:
         self.path = path
+        self.collection = collection
         self._part: Part | None = None
         self._file: Any = None
 
@@ -72,7 +75,7 @@ class _WritePart(beam.DoFn):
     def process(self, element: pa.RecordBatch) -> None:
         try:
             if self._file is None:
-                self._part = Part(time.time_ns(), _part_path(self.path))
+                self._part = Part(self.collection, time.time_ns(), _part_path(self.path))
                 self._file = _create(self._part.path)
             self._file.write(lines_of(element))
         except OSError as error:
@@ -89,7 +92,7 @@ class _WritePart(beam.DoFn):
 
 
 class _PutTogether(beam.DoFn):
-    """Makes one file of its parts, in the order in which they were begun, and removes them."""
+    """Makes one file of its parts, in their order, and removes them."""
 
     def process(self, element: str, parts: Sequence[Part]) -> Iterator[str]:
         ordered = [part.path for part in sorted(parts)]
@@ -122,7 +125,7 @@ class WriteLines(beam.PTransform[tuple[PCollection[pa.RecordBatch], ...], PColle
 
     def expand(self, collections: tuple[PCollection[pa.RecordBatch], ...]) -> PCollection[str]:
         parts = [
-            collection | f"WritePart{number}" >> beam.ParDo(_WritePart(self.path))
+            collection | f"WritePart{number}" >> beam.ParDo(_WritePart(self.path, number))
             for number, collection in enumerate(collections)
         ] | beam.Flatten()
         written: PCollection[str] = (

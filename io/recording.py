@@ -100,8 +100,13 @@ class Recording:
 
     def _frame(self, chunk: list[bytes], first: int) -> pl.DataFrame:
         """Some lines of the file as records; `first` is the number of the first of them."""
+        text = b"".join(chunk)
+        lines = sum(bool(line.strip()) for line in chunk)
+        # A line that lacks its value would pass for a tombstone.
+        if any(text.count(member) != lines for member in (b'"key":', b'"value":')):
+            self._check(chunk, first)
         try:
-            written = pl.read_ndjson(b"".join(chunk), schema=_LINE)
+            written = pl.read_ndjson(text, schema=_LINE)
             frame = written.select(
                 "topic",
                 pl.col("partition").cast(pl.Int32),
@@ -111,26 +116,29 @@ class Recording:
                 pl.col("key", "value").str.decode("base64"),
             )
         except pl.exceptions.PolarsError as error:
-            raise self._error(chunk, first) from error
+            self._check(chunk, first)
+            raise self._error(first) from error
         required = frame.select(pl.col("topic", "partition", "offset").null_count()).row(0)
-        if frame.height != sum(bool(line.strip()) for line in chunk) or any(required):
-            raise self._error(chunk, first)
+        if frame.height != lines or any(required):
+            self._check(chunk, first)
+            raise self._error(first)
         return frame
 
-    def _error(self, chunk: list[bytes], first: int) -> RecordingError:
-        """What is wrong with the first line that is no record."""
+    def _check(self, chunk: list[bytes], first: int) -> None:
+        """RecordingError for the first line that is no record, if there is one."""
         for number, line in enumerate(chunk, start=first):
             try:
-                record = orjson.loads(line) if line.strip() else None
-                if record is not None:
-                    _check_line(record)
+                if line.strip():
+                    _check_line(orjson.loads(line))
             except (ValueError, KeyError, TypeError) as error:
                 message = (
                     f"{self.path}/{RECORDS}, line {number}: {type(error).__name__}: {error}; "
                     "expected an object with topic, partition, offset, timestamp, headers, and "
                     "key and value in base64 or null; if the file is cut, record it again"
                 )
-                return RecordingError(message)
+                raise RecordingError(message) from error
+
+    def _error(self, first: int) -> RecordingError:
         message = f"{self.path}/{RECORDS}: the lines from {first} on are no records"
         return RecordingError(message)
 
@@ -153,13 +161,48 @@ def _check_line(record: Any) -> None:
     if not isinstance(record, dict):
         message = f"{type(record).__name__} instead of an object"
         raise TypeError(message)
-    for name, kind in (("topic", str), ("partition", int), ("offset", int)):
-        if not isinstance(record[name], kind):
-            message = f"{name} is {record[name]!r}, expected {kind.__name__}"
-            raise TypeError(message)
+    if not isinstance(record["topic"], str):
+        message = f"topic is {record['topic']!r}, expected str"
+        raise TypeError(message)
+    _check_number("partition", record["partition"], 32)
+    _check_number("offset", record["offset"], 64)
+    if record.get("timestamp") is not None:
+        _check_number("timestamp", record["timestamp"], 64)
     for name in ("key", "value"):
-        if record[name] is not None:
-            base64.b64decode(record[name], validate=True)
+        _check_base64(name, record[name])
+    headers = record.get("headers")
+    if headers is None:
+        return
+    if not isinstance(headers, list):
+        message = f"headers is {headers!r}, expected a list of [name, base64] pairs"
+        raise TypeError(message)
+    for header in headers:
+        if not isinstance(header, list) or len(header) != 2 or not isinstance(header[0], str):
+            message = f"headers has {header!r}, expected [name, base64] pairs"
+            raise TypeError(message)
+        _check_base64("headers", header[1])
+
+
+def _check_number(name: str, value: object, bits: int) -> None:
+    if type(value) is not int:
+        message = f"{name} is {value!r}, expected int"
+        raise TypeError(message)
+    if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+        message = f"{name} is {value!r}, expected a number of {bits} bits"
+        raise ValueError(message)
+
+
+def _check_base64(name: str, value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str):
+        message = f"{name} is {value!r:.80}, expected base64 or null"
+        raise TypeError(message)
+    try:
+        base64.b64decode(value, validate=True)
+    except ValueError as error:
+        message = f"{name} is no base64: {error}"
+        raise ValueError(message) from error
 
 
 def _record_batch(frame: pl.DataFrame) -> pa.RecordBatch:

@@ -33,7 +33,7 @@ def read_secret(reference: str) -> str:
             return value
         case "file":
             try:
-                return Path(name).read_text(encoding="utf-8").rstrip("\n")
+                return Path(name).read_text(encoding="utf-8").removesuffix("\n")
             except (OSError, UnicodeDecodeError) as error:
                 message = f"{reference}: {type(error).__name__}; is the secret mounted there?"
                 raise SecretError(message) from error

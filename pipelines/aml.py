@@ -47,8 +47,19 @@ class AmlOptions(PipelineOptions):
         )
 
 
-def make_customers(path: Path) -> str:
-    """Makes the example's customer database and returns its address. Raises FlagError."""
+def customers(config: JobConfig) -> str:
+    """The address of the example's customer database, made unless the job is only explained.
+
+    Raises FlagError.
+    """
+    path = Path(config.output_dir) / "customers.db"
+    if not config.explain:
+        make_customers(path)
+    return f"sqlite:///{path}"
+
+
+def make_customers(path: Path) -> None:
+    """Makes the example's customer database. Raises FlagError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
@@ -57,13 +68,12 @@ def make_customers(path: Path) -> str:
     except (OSError, sqlite3.Error) as error:
         message = f"--output_dir={path.parent}: {error}; choose a folder that can be written"
         raise FlagError(message) from error
-    return f"sqlite:///{path}"
 
 
 def run(options: PipelineOptions) -> None:
     flags = options.view_as(AmlOptions)
     config = JobConfig.from_options(options, "aml")
-    url = flags.lookup_url or make_customers(Path(config.output_dir) / "customers.db")
+    url = flags.lookup_url or customers(config)
     script = Script("aml.sql", SCRIPT.read_text(encoding="utf-8"))
     run_job(script, config, options, {"RECORDING": flags.recording, "LOOKUP_URL": url})
 

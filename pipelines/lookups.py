@@ -13,19 +13,22 @@ from pipeline_io.lookup_table import LookupTable
 from pipeline_io.secrets import read_secret
 from transforms.lookup import CachePolicy, Lookup
 from transforms.sql.connectors import OptionValue
-from transforms.sql.plan import ArrayLookup, Branch, LookupJoin, Plan
+from transforms.sql.errors import SqlError, SqlErrors
+from transforms.sql.explain import LookupDescription
+from transforms.sql.job import Job
+from transforms.sql.plan import ArrayLookup, Branch, Filter, LookupJoin, Plan
 from transforms.sql.types import polars_type
 
 Options = Mapping[str, OptionValue]
 
 
-def database(options: Options) -> Database:
-    """The database of a jdbc table; its password is read now."""
+def database(options: Options, *, with_password: bool = True) -> Database:
+    """The database of a jdbc table; its password is read now. Raises ValueError, SecretError."""
     user, password = options.get("username"), options.get("password")
     return Database(
         str(options["url"]),
         user=None if user is None else str(user),
-        password=None if password is None else read_secret(str(password)),
+        password=read_secret(str(password)) if password is not None and with_password else None,
     )
 
 
@@ -37,16 +40,10 @@ def cache_policy(options: Options) -> CachePolicy:
     )
 
 
-def join_query(step: LookupJoin, columns: tuple[str, ...]) -> LookupTable:
+def join_query(where: Database, step: LookupJoin, columns: tuple[str, ...]) -> LookupTable:
     """The query of a lookup join."""
-    options = step.table.options
     keys = tuple(name for name, _ in step.keys)
-    return LookupTable(database(options), str(options["table-name"]), keys, columns)
-
-
-def array_query(step: ArrayLookup) -> LookupQuery:
-    """The query of a LOOKUP_ARRAY."""
-    return LookupQuery(database(step.table.options), step.query)
+    return LookupTable(where, str(step.table.options["table-name"]), keys, columns)
 
 
 class DatabaseLookups:
@@ -54,13 +51,14 @@ class DatabaseLookups:
 
     def table(self, step: LookupJoin, columns: Mapping[str, pl.DataType]) -> Lookup:
         keys = {name: polars_type(expression.type) for name, expression in step.keys}
-        query = join_query(step, tuple(columns))
+        query = join_query(database(step.table.options), step, tuple(columns))
         return _lookup(query, step.table.options, keys, columns)
 
     def query(self, step: ArrayLookup) -> Lookup:
         columns = {field.name: polars_type(field.type) for field in step.element.fields}
         keys = {"key": polars_type(step.key.type)}
-        return _lookup(array_query(step), step.table.options, keys, columns)
+        query = LookupQuery(database(step.table.options), step.query)
+        return _lookup(query, step.table.options, keys, columns)
 
 
 def _lookup(
@@ -82,26 +80,60 @@ START_RETRY = RetryPolicy(attempts=3)
 """Before the start a database that is away is told soon; in mid-run it is waited for."""
 
 
-def describe_lookup(branch: Branch, step: LookupJoin | ArrayLookup) -> str:
-    """The very query that the database gets, without asking it."""
-    match step:
-        case LookupJoin():
-            return _join(branch, step).explain()
-        case ArrayLookup():
-            return array_query(step).explain()
+def describe_lookup(branch: Branch, step: LookupJoin | ArrayLookup) -> LookupDescription:
+    """The very query that the database gets, without asking it and without its password."""
+    where = database(step.table.options, with_password=False)
+    query = _query(where, branch, step)
+    one_by_one = query.one_by_one if isinstance(query, LookupQuery) else None
+    return LookupDescription(str(where), query.explain(), query.keys_per_query, one_by_one)
+
+
+def check_lookup_texts(job: Job, plan: Plan) -> None:
+    """Reads the addresses and queries of a plan's lookups. Raises SqlErrors, each at its place."""
+    errors: list[SqlError] = []
+    for branch in plan.branches:
+        for step in branch.steps:
+            if isinstance(step, Filter):
+                continue
+            url = step.table.option_node("url")
+            try:
+                where = database(step.table.options, with_password=False)
+            except ValueError as error:
+                errors.append(SqlError(str(error), url))
+                continue
+            if password := where.url.password:
+                # A value from outside the script may hold one; it is shown nowhere.
+                if str(password) in (job.written(url) or ""):
+                    message = (
+                        "the address holds a password in plain text; take it out and give "
+                        "'username' and 'password' = 'env://NAME'"
+                    )
+                    errors.append(SqlError(message, url, hidden=True))
+                    continue
+            try:
+                _query(where, branch, step)
+            except ValueError as error:
+                place = step.node.expressions[1] if isinstance(step, ArrayLookup) else step.node
+                errors.append(SqlError(f"LOOKUP_ARRAY: {error}", place))
+    if errors:
+        raise SqlErrors([job.located(error) for error in errors])
 
 
 def check_lookups(plan: Plan) -> None:
     """Asks each database once, so that a job stops before it reads a record if one is away, or
-    lacks a table or a column. Raises DatabaseError."""
+    lacks a table or a column. Raises DatabaseError, SecretError."""
     for branch in plan.branches:
         for step in branch.steps:
-            match step:
-                case LookupJoin():
-                    _join(branch, step).check(START_RETRY)
-                case ArrayLookup():
-                    array_query(step).check(START_RETRY)
+            if not isinstance(step, Filter):
+                _query(database(step.table.options), branch, step).check(START_RETRY)
 
 
-def _join(branch: Branch, step: LookupJoin) -> LookupTable:
-    return join_query(step, tuple(column.name for column in branch.looked_up_columns(step)))
+def _query(
+    where: Database, branch: Branch, step: LookupJoin | ArrayLookup
+) -> LookupTable | LookupQuery:
+    match step:
+        case LookupJoin():
+            columns = tuple(column.name for column in branch.looked_up_columns(step))
+            return join_query(where, step, columns)
+        case ArrayLookup():
+            return LookupQuery(where, step.query)

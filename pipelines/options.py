@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import io
+import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from transforms.avro import DECODERS, choose_decoder
-from transforms.sql.errors import did_you_mean
+from transforms.sql.errors import nearest
 
 BATCH_SIZE = 5_000
 """Records a batch. From 1,000 to 10,000 the cost a record hardly falls any more, and a batch of
@@ -106,18 +109,42 @@ def _variables(given: Sequence[str]) -> dict[str, str]:
 def parse_options(argv: Sequence[str]) -> PipelineOptions:
     """Beam's options of a command line. Raises FlagError for flags that nobody knows: Beam alone
     drops them with a warning, and a misspelt --output_dir would write elsewhere."""
-    options = PipelineOptions(list(argv))
-    known = options.get_all_options()
-    everything = options.get_all_options(retain_unknown_options=True)
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            options = PipelineOptions(list(argv))
+            known = options.get_all_options()
+            everything = options.get_all_options(retain_unknown_options=True)
+    except SystemExit as stop:
+        # argparse shows the usage of all flags, some hundred, before it says what is wrong.
+        message = told.getvalue().rpartition("error: ")[2].strip().removeprefix("argument ")
+        msg = f"{message}; --help tells of the flags"
+        raise FlagError(msg) from stop
     for name in everything:
         if name not in known:
-            message = f"unknown flag --{name}; {did_you_mean(name, known)}"
+            message = f"unknown flag --{name}; {_near_flag(name, known)}"
+            raise FlagError(message)
+    for before, text in itertools.pairwise(["=", *argv]):
+        takes_it = (
+            before.startswith("-") and "=" not in before and known.get(before[2:]) is not True
+        )
+        if not text.startswith("-") and not takes_it:
+            message = f"{text!r} belongs to no flag; expected --flag=value"
             raise FlagError(message)
     runner = options.view_as(StandardOptions).runner
-    if runner is None or runner == "DirectRunner":
+    if runner is None or runner.lower() in ("direct", "directrunner"):
         # DirectRunner looks for a Prism binary to download first; a local run needs none.
         options.view_as(StandardOptions).runner = LOCAL_RUNNER
     return options
+
+
+def _near_flag(name: str, known: Iterable[str]) -> str:
+    near = nearest(name, known).replace("'", "").split(" or ")
+    return (
+        f"did you mean {' or '.join(f'--{flag}' for flag in near)}?"
+        if near != [""]
+        else ("--help tells of the flags")
+    )
 
 
 LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"

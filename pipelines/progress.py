@@ -52,15 +52,17 @@ def total(statements: StatementCounts) -> dict[str, int]:
     return {name: sum(counts.get(name, 0) for counts in statements.values()) for name in COUNTS}
 
 
-def summary_table(statements: StatementCounts, seconds: float) -> Table:
-    """One row a statement, with a total where there are several."""
-    table = Table(title=f"{seconds:.1f} s", title_justify="left")
-    table.add_column("statement")
-    for name in COUNTS:
-        table.add_column(name.replace("_", " "), justify="right")
+def summary_table(statements: StatementCounts) -> Table:
+    """One row a statement, with a total where there are several; fits 80 columns."""
+    # Only a looked up key with several rows multiplies records: most jobs have none.
+    shown_counts = [name for name in COUNTS if name != "multiplied" or total(statements)[name]]
+    table = Table()
+    table.add_column("statement", overflow="fold")
+    for name in shown_counts:
+        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
     rows = dict(statements)
     if len(rows) > 1:
         rows["all"] = total(statements)
     for name, counts in rows.items():
-        table.add_row(name, *(f"{counts.get(count, 0):,}" for count in COUNTS))
+        table.add_row(name, *(f"{counts.get(count, 0):,}" for count in shown_counts))
     return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,15 +15,15 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 from rich.console import Console
 
+from pipeline_io.files import FileWriteError
 from pipelines.job_pipeline import (
     build,
     check_sources,
-    dead_letters_path,
-    files_written,
 )
-from pipelines.lookups import check_lookups, describe_lookup
-from pipelines.options import JobConfig
-from pipelines.progress import shown, summary_table, total
+from pipelines.lookups import check_lookup_texts, check_lookups, describe_lookup
+from pipelines.options import FlagError, JobConfig
+from pipelines.outcome import SUMMARY_FILE, FinishedRun, tell
+from pipelines.progress import shown, total
 from pipelines.version import VERSION
 from transforms.avro import choose_decoder
 from transforms.counters import NAMESPACE, statement_and_count
@@ -32,9 +33,6 @@ from transforms.sql.explain import explain
 from transforms.sql.plan import Plan
 from transforms.sql.run import JobText
 from transforms.sql.variables import used_values
-
-SUMMARY_FILE = "summary.json"
-SAMPLE_ROWS = 2
 
 
 def run_job(
@@ -47,23 +45,31 @@ def run_job(
     values = used_values(script, config.values(**(more_values or {})))
     text = JobText(script, values)
     job, plan = text.compile()
+    check_lookup_texts(job, plan)
     decoder = choose_decoder(config.decoder).name
     if config.explain:
         sys.stdout.write(explain(job, plan, decoder, describe_lookup) + "\n")
         return
     check_sources(plan)
     check_lookups(plan)
+    make_output_folder(config)
     console = Console()
+    job_name = job.settings.get("pipeline.name", Path(script.name).stem)
     started = time.monotonic()
-    pipeline = beam.Pipeline(options=options)
-    build(pipeline, text, plan, config, Origin(Path(script.name).stem, VERSION))
+    try:
+        pipeline = beam.Pipeline(options=options)
+    except ValueError as error:
+        # Beam checks its own flags here, --runner first.
+        raise FlagError(str(error)) from error
+    build(pipeline, text, plan, config, Origin(job_name, VERSION))
     with shown(console):
         result = pipeline.run()
         result.wait_until_finish()
     seconds = time.monotonic() - started
     statements = counts_of(result, plan)
     write_summary(config, script, statements, seconds, decoder)
-    tell(console, config, plan, statements, seconds, decoder)
+    run = FinishedRun(config, plan, statements, seconds, decoder, more_values or {})
+    tell(console, run)
 
 
 def counts_of(result: PipelineResult, plan: Plan) -> dict[str, dict[str, int]]:
@@ -96,38 +102,20 @@ def write_summary(
         "statements": statements,
     }
     path = Path(config.output_dir) / SUMMARY_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-
-
-def tell(
-    console: Console,
-    config: JobConfig,
-    plan: Plan,
-    statements: Mapping[str, Mapping[str, int]],
-    seconds: float,
-    decoder: str,
-) -> None:
-    """The end of a run for a person: counts, where the output is, and some of it."""
-    console.print(summary_table(statements, seconds))
-    console.print(f"decoder: {decoder}", highlight=False)
-    for sink, path in files_written(plan).items():
-        console.print(f"{sink}: {path}", highlight=False, soft_wrap=True)
-        for line in _first_lines(path):
-            console.print_json(line)
-    letters = total(statements)["dead_letters"]
-    console.print(
-        f"dead letters: {letters:,} in {dead_letters_path(config)}", highlight=False, soft_wrap=True
-    )
-    console.print(
-        f"summary: {Path(config.output_dir) / SUMMARY_FILE}", highlight=False, soft_wrap=True
-    )
-
-
-def _first_lines(path: str) -> list[str]:
     try:
-        with Path(path).open(encoding="utf-8") as lines:
-            return [line for _, line in zip(range(SAMPLE_ROWS), lines, strict=False)]
-    except OSError:
-        # A sink elsewhere (gs://) is not shown.
-        return []
+        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        message = f"{path}: {error}; the events are written, their counts are not"
+        raise FileWriteError(message) from error
+
+
+def make_output_folder(config: JobConfig) -> None:
+    """Makes --output_dir, so that a run which cannot write stops first. Raises FlagError."""
+    folder = Path(config.output_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        message = f"--output_dir={config.output_dir}: {error}; choose a folder that can be written"
+        raise FlagError(message) from error

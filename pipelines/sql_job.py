@@ -32,7 +32,7 @@ class SqlJobOptions(PipelineOptions):
 def read_script(path: str) -> Script:
     """The script in a file. Raises FlagError."""
     try:
-        return Script(path, Path(path).read_text(encoding="utf-8"))
+        return Script(path, Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         message = f"--job={path}: {error}; expected a file with an SQL script"
         raise FlagError(message) from error

@@ -60,7 +60,7 @@ def _finished_leaf(wire: Array, avro: AvroType) -> Array:
         # Where the struct around it is null, an enum without symbols has the index 0 too.
         symbols = pa.array(avro.symbols or [""], pa.string())
         return symbols.take(wire)
-    if avro.digits is not None:
+    if avro.digits is not None and pa.types.is_binary(wire.type):
         return _decimals(wire, avro.arrow)
     if avro.arrow == DURATION:
         return _durations(wire)

@@ -6,7 +6,9 @@ import base64
 import dataclasses
 import datetime
 from collections.abc import Iterable
+from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
@@ -49,10 +51,11 @@ def dead_letter_json(
 ) -> bytes:
     """The dead letter of a record as JSON.
 
-    `record` is a row of RECORD_SCHEMA. Its bytes are kept whole, in base64, so that a replay
-    sends what Kafka had.
+    `record` is a row of RECORD_SCHEMA with its timestamp as text. Its bytes are kept whole, in
+    base64, so that a replay sends what Kafka had.
     """
-    message = refusal.message
+    # A database's message may hold what no UTF-8 has, and orjson takes nothing else.
+    message = refusal.message.encode(errors="replace").decode()
     if len(message) > MESSAGE_LIMIT:
         message = message[: MESSAGE_LIMIT - 1] + "…"
     at = failed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -67,7 +70,7 @@ def dead_letter_json(
             "topic": record["topic"],
             "partition": record["partition"],
             "offset": record["offset"],
-            "timestamp": _iso(record["timestamp"]),
+            "timestamp": record["timestamp"],
             "stage": refusal.stage,
             "statement": refusal.statement,
             "error_class": refusal.error_class,
@@ -91,6 +94,8 @@ def dead_letters(
     """The dead letters (DEAD_LETTER_SCHEMA) of the refused rows of a batch, in their order."""
     ordered = sorted(refusals, key=lambda refusal: refusal.position)
     rows = records.take(pa.array([refusal.position for refusal in ordered], pa.int64()))
+    place = rows.schema.get_field_index("timestamp")
+    rows = rows.set_column(place, "timestamp", _iso(rows.column(place)))
     payloads = [
         dead_letter_json(row, refusal, origin, failed_at)
         for row, refusal in zip(rows.to_pylist(), ordered, strict=True)
@@ -102,7 +107,9 @@ def _base64(value: object) -> str | None:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else None
 
 
-def _iso(value: object) -> str | None:
-    if not isinstance(value, datetime.datetime):
-        return None
-    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _iso(timestamps: pa.Array[Any]) -> pa.Array[Any]:
+    """ISO 8601 text. Producers write any number, and Python's years end with 9999: numpy's not."""
+    milliseconds = timestamps.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    texts = np.datetime_as_string(milliseconds.astype("datetime64[ms]"), unit="ms", timezone="UTC")
+    missing = timestamps.is_null().to_numpy(zero_copy_only=False)
+    return pa.array(texts.tolist(), pa.string(), mask=missing)

@@ -78,6 +78,14 @@ CASES: list[tuple[Any, pa.DataType, list[Any], Any]] = [
         [b"\xff\xff\xff", b"\x01\x86\x9f"],
         [Decimal("-0.1"), Decimal("9999.9")],
     ),
+    (
+        # More bytes than arrow-avro takes.
+        decimal("fixed", 10, 0, name="F", size=40),
+        pa.decimal128(10, 0),
+        [b"\xff" * 40],
+        [Decimal(-1)],
+    ),
+    (fixed(0), pa.binary(), [b"", b""], None),
     (logical("int", "date"), pa.date32(), [0, -719_529, 2**31 - 1, -(2**31)], ints),
     (logical("int", "time-millis"), pa.time32("ms"), [0, 86_399_999, 86_400_000], ints),
     (logical("long", "time-micros"), pa.time64("us"), [0, 86_399_999_999], ints),
@@ -133,6 +141,14 @@ def wanted(expected: Any, values: list[Any], arrow: pa.DataType) -> Any:
     if expected is ints:
         return ints(values, arrow)
     return pa.array(expected, arrow)
+
+
+@both_decoders
+def test_a_decimal_of_more_digits_than_its_bytes_can_hold_is_read(name: str) -> None:
+    schema = record_of(decimal("fixed", 10, 1, name="F", size=2))
+    value = written(record_of(fixed(2)), {"a": b"\x7f\xff"})
+    rows = only_rows(decoded(schema, [value], decoder_or_skip(name)))
+    assert rows.column("a").equals(pa.array([Decimal("3276.7")], pa.decimal128(10, 1)))
 
 
 @both_decoders

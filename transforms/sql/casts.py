@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 from sqlglot import exp
 
@@ -10,6 +12,7 @@ from transforms.sql.casts_rules import Conversion, can_cast, is_implicit
 from transforms.sql.compile_literals import literal, null_of
 from transforms.sql.errors import SqlError
 from transforms.sql.expression import Expression, Failure, Session
+from transforms.sql.statements import JsonCall
 from transforms.sql.types import Kind, SqlType, polars_type
 
 
@@ -62,10 +65,27 @@ def coerce(
         )
     if source == target or source.kind is Kind.NULL:
         return cast(expression, target, place, session=session)
+    if expression.parts:
+        return _row_of_parts(expression.parts, target, place, session)
     conversion = converted(expression.value, source, target, session, keep_lengths=True)
     if expression.literal:
         return _converted_literal(expression, conversion, target, place, safe=False)
     return _with_failure(expression, conversion, target, place, safe=False)
+
+
+def _row_of_parts(
+    parts: Sequence[Expression], target: SqlType, place: exp.Expr, session: Session
+) -> Expression:
+    """ROW(...) with each of its fields converted before they are put together."""
+    fields = [
+        coerce(part, field.type, part.node or place, session)
+        for part, field in zip(parts, target.fields, strict=True)
+    ]
+    columns = [
+        part.value.alias(field.name) for part, field in zip(fields, target.fields, strict=True)
+    ]
+    failures = tuple(failure for part in fields for failure in part.failures)
+    return Expression(pl.struct(columns), target, failures, parts=tuple(fields))
 
 
 def _is_text(sql_type: SqlType) -> bool:
@@ -73,7 +93,8 @@ def _is_text(sql_type: SqlType) -> bool:
 
 
 def _text(place: exp.Expr) -> str:
-    text = place.sql()
+    # Our own nodes have no text in sqlglot.
+    text = "..." if place.find(JsonCall) else place.sql()
     return text if len(text) <= 40 else "..."
 
 

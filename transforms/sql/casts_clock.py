@@ -18,6 +18,8 @@ _TIMESTAMP = re.compile(
 )
 _USUAL_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _USUAL_TIMESTAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-5][0-9](?:\.[0-9]{1,9})?$"
+# polars lets nanoseconds after 2262 wrap around.
+_USUAL_NANOSECONDS = _USUAL_TIMESTAMP.replace("[0-9]{4}", "(?:1[7-9]|2[01])[0-9]{2}")
 _EPOCH = datetime.date(1970, 1, 1)
 _NANOSECONDS = 1_000_000_000
 
@@ -76,7 +78,8 @@ def timestamp_of_text(frame: pl.DataFrame, precision: int, physical: pl.DataType
     As in Flink a day that its month lacks is the month's last day, and 24:00:00 the next day.
     """
     text = frame.get_column("0")
-    usual = pl.when(pl.col("t").str.contains(_USUAL_TIMESTAMP)).then(
+    pattern = _USUAL_TIMESTAMP if physical == pl.Datetime("us") else _USUAL_NANOSECONDS
+    usual = pl.when(pl.col("t").str.contains(pattern)).then(
         pl.col("t").str.to_datetime(
             "%Y-%m-%d %H:%M:%S%.f",
             time_unit="us" if physical == pl.Datetime("us") else "ns",

@@ -48,7 +48,7 @@ def converted(
         return converted_string(value, target, session)
     if source.is_number or source.kind is Kind.BOOLEAN:
         return converted_number(value, source, target)
-    return Conversion(converted_time(value, source, target, session))
+    return converted_time(value, source, target, session)
 
 
 def _to_string(

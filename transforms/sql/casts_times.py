@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.sql.casts_rules import Conversion
 from transforms.sql.expression import Session
 from transforms.sql.types import Kind, SqlType, polars_type
 
 # Longer than any change of a zone's offset, so that this much earlier the offset is the one
 # before the change.
 _BEFORE_THE_CHANGE = "25h"
+# In microseconds: 64 bits of nanoseconds reach from 1677 to 2262.
+_LAST_NANOSECOND = 2**63 // 1000 - 1
 
 
-def converted_time(value: pl.Expr, source: SqlType, target: SqlType, session: Session) -> pl.Expr:
+def converted_time(
+    value: pl.Expr, source: SqlType, target: SqlType, session: Session
+) -> Conversion:
     """A DATE, TIME, TIMESTAMP or TIMESTAMP_LTZ as another of them.
 
     Digits that the target lacks are cut, towards the past. A TIME becomes a time of 1970-01-01.
+    Nanoseconds end in the year 2262: later times fail where the target has more than 6 digits.
     """
+    widened = source.is_timestamp and _digits(source) == 6
+    if target.is_timestamp and _digits(target) == 9 and (widened or source.kind is Kind.DATE):
+        microseconds = SqlType(target.kind, precision=6)
+        number = _moved(value, source, microseconds, session).to_physical()
+        fits = number.is_between(-_LAST_NANOSECOND, _LAST_NANOSECOND)
+        nanoseconds = pl.when(fits).then(number * 1000).cast(polars_type(target))
+        return Conversion(nanoseconds, ~fits)
+    return Conversion(_moved(value, source, target, session))
+
+
+def _moved(value: pl.Expr, source: SqlType, target: SqlType, session: Session) -> pl.Expr:
     physical = polars_type(target)
     if source.kind is target.kind:
         if source.kind is Kind.TIME:

@@ -120,15 +120,6 @@ class _Compiler:
     def truth(self, node: exp.Expr) -> Expression:
         return literals.literal(bool(node.this), BOOLEAN)
 
-    def null(self, node: exp.Expr) -> Expression:
-        return literals.NULL
-
-    def hex_string(self, node: exp.Expr) -> Expression:
-        return literals.hex_string(node.name, node)
-
-    def interval(self, node: exp.Expr) -> Expression:
-        return literals.interval(node)
-
     def negative(self, node: exp.Expr) -> Expression:
         operand = node.this
         # -9223372036854775808 is a BIGINT, though 9223372036854775808 is not.
@@ -212,6 +203,9 @@ class _Compiler:
     def cast(self, node: exp.Expr) -> Expression:
         safe = isinstance(node, exp.TryCast)
         target = sql_type(node.args["to"])
+        # sqlglot makes a Cast of TIMESTAMP '...' too, without the slots that CAST(...) fills.
+        if "format" not in node.args and isinstance(node.this, exp.Literal):
+            target = literals.clock_type(target, node.this.name)
         return cast(self.compile(node.this), target, node, safe=safe, session=self.session)
 
     def concatenation(self, node: exp.Expr) -> Expression:
@@ -268,9 +262,9 @@ _NODES: dict[type[exp.Expr], Callable[[_Compiler, exp.Expr], Expression]] = {
     exp.Paren: _Compiler.paren,
     exp.Literal: _Compiler.literal,
     exp.Boolean: _Compiler.truth,
-    exp.Null: _Compiler.null,
-    exp.HexString: _Compiler.hex_string,
-    exp.Interval: _Compiler.interval,
+    exp.Null: lambda _, node: literals.NULL,
+    exp.HexString: lambda _, node: literals.hex_string(node.name, node),
+    exp.Interval: lambda _, node: literals.interval(node),
     exp.Neg: _Compiler.negative,
     exp.And: _Compiler.conjunction,
     exp.Or: _Compiler.disjunction,

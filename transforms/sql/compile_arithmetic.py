@@ -36,6 +36,11 @@ _OPERATORS: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
     "*": operator.mul,
 }
 _MICROSECONDS_PER_DAY = 86_400_000_000
+_MONTHS_OF_CALENDAR = 12 * 10_000
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
+"""0001-01-01 and 9999-12-31, in days since 1970."""
+_LAST_NANOSECOND = 2**63 // 1000 - 1
+"""What 64 bits of nanoseconds reach to, in microseconds since 1970."""
 
 
 def arithmetic(
@@ -55,6 +60,8 @@ def arithmetic(
     found = _intervals(sign, left, right)
     if found is None:
         raise SqlError(_refusal(sign, left.type, right.type), place)
+    if found[1].kind in (Kind.DATE, *types.TIMESTAMPS):
+        return _within_calendar(found[0], found[1], failures, place)
     return Expression(found[0], found[1], failures)
 
 
@@ -142,13 +149,12 @@ def _intervals(sign: str, left: Expression, right: Expression) -> tuple[pl.Expr,
     if right.type.kind is Kind.INTERVAL_MONTH:
         if left.type.kind is not Kind.DATE and not left.type.is_timestamp:
             return None
-        # offset_by keeps the day of the month, or takes the month's last day.
-        months = pl.concat_str(shift.cast(pl.String), pl.lit("mo"))
-        return left.value.dt.offset_by(months), left.type
+        return _months_later(left, shift), left.type
     if left.type.kind is Kind.DATE:
         days = shift.to_physical().truncdiv(pl.lit(_MICROSECONDS_PER_DAY, pl.Int64))
-        day = (left.value.to_physical().cast(pl.Int64) + days).cast(pl.Int32)
-        return day.cast(pl.Date), left.type
+        day = left.value.to_physical().cast(pl.Int64) + days
+        # Too far away for a DATE either way: kept at the ends of its 32 bits.
+        return day.clip(-(2**31), 2**31 - 1).cast(pl.Int32).cast(pl.Date), left.type
     if left.type.is_timestamp:
         return (left.value + shift).cast(polars_type(left.type)), left.type
     if left.type.kind is Kind.TIME:
@@ -156,6 +162,39 @@ def _intervals(sign: str, left: Expression, right: Expression) -> tuple[pl.Expr,
         within_a_day = nanoseconds % pl.lit(_MICROSECONDS_PER_DAY * 1000, pl.Int64)
         return within_a_day.cast(pl.Time), left.type
     return None
+
+
+def _months_later(left: Expression, months: pl.Expr) -> pl.Expr:
+    # polars ends the batch at months beyond its calendar: no date is that far away.
+    within = months.clip(-_MONTHS_OF_CALENDAR, _MONTHS_OF_CALENDAR)
+    # offset_by keeps the day of the month, or takes the month's last day.
+    offset = pl.concat_str(within.cast(pl.String), pl.lit("mo"))
+    if left.type.kind is Kind.DATE or types.time_unit(left.type) == "us":
+        return left.value.dt.offset_by(offset)
+    number = left.value.to_physical()
+    moved = (number // 1000).cast(pl.Datetime("us")).dt.offset_by(offset).to_physical()
+    inside = moved.is_between(-_LAST_NANOSECOND, _LAST_NANOSECOND)
+    return pl.when(inside).then(moved * 1000 + number % 1000).cast(polars_type(left.type))
+
+
+def _within_calendar(
+    moved: pl.Expr, sql_type: SqlType, failures: tuple[Failure, ...], place: exp.Expr
+) -> Expression:
+    """`moved`, failing outside the years 1 to 9999, which neither polars nor sinks can show."""
+    if sql_type.kind is Kind.DATE:
+        first, last = _FIRST_DAY, _LAST_DAY
+    elif types.time_unit(sql_type) == "us":
+        first, last = (
+            _FIRST_DAY * _MICROSECONDS_PER_DAY,
+            (_LAST_DAY + 1) * _MICROSECONDS_PER_DAY - 1,
+        )
+    else:
+        return Expression(moved, sql_type, failures)
+    number = moved.to_physical().cast(pl.Int64)
+    inside = number.is_between(first, last)
+    value = pl.when(inside).then(number).cast(pl.Int32 if sql_type.kind is Kind.DATE else pl.Int64)
+    outside = Failure(~inside, "the result is outside the years 0001 to 9999", place)
+    return Expression(value.cast(polars_type(sql_type)), sql_type, (*failures, outside))
 
 
 def _times(span: Expression, factor: Expression) -> pl.Expr:

@@ -28,7 +28,7 @@ def row(parts: Sequence[Expression], place: exp.Expr) -> Expression:
         raise SqlError(message, place)
     fields = [Field(f"EXPR${index}", part.type) for index, part in enumerate(parts)]
     columns = [part.value.alias(field.name) for part, field in zip(parts, fields, strict=True)]
-    return Expression(pl.struct(columns), types.row(*fields), _failures(parts))
+    return Expression(pl.struct(columns), types.row(*fields), _failures(parts), parts=tuple(parts))
 
 
 def array(parts: Sequence[Expression], place: exp.Expr, session: Session) -> Expression:

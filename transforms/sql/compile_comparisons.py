@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import operator
 from collections.abc import Sequence
@@ -130,9 +131,16 @@ def between(
     """operand BETWEEN low AND high."""
     above = compare(">=", operand, low, place, session)
     below = compare("<=", operand, high, place, session)
-    return Expression(
-        above.value & below.value, types.BOOLEAN, once(above.failures + below.failures)
-    )
+    reached = above.value.fill_null(value=True)
+    failures = above.failures + _new(above, below).failing_only_where(reached)
+    return Expression(above.value & below.value, types.BOOLEAN, failures)
+
+
+def _new(before: Expression, after: Expression) -> Expression:
+    """`after` without the failures of `before`, such as those of an operand that they share."""
+    known = {id(failure) for failure in before.failures}
+    failures = tuple(failure for failure in after.failures if id(failure) not in known)
+    return dataclasses.replace(after, failures=failures)
 
 
 def is_in(
@@ -150,13 +158,12 @@ def is_in(
             value = value.cast(pl.Int64)
         found = value.is_in([option.constant for option in known])
     else:
-        matches = [compare("=", operand, option, place, session) for option in known]
-        found = functools.reduce(
-            operator.or_, (match.value for match in matches), pl.lit(value=False)
-        )
-        failures = once(
-            operand.failures + tuple(failure for match in matches for failure in match.failures)
-        )
+        # As of OR, an option cannot fail where one before it matches.
+        found, failures = pl.lit(value=False), operand.failures
+        for option in known:
+            match = _new(operand, compare("=", operand, option, place, session))
+            failures += match.failing_only_where(~found.fill_null(value=False))
+            found = found | match.value
     if len(known) < len(options):
         found = found | pl.lit(None, pl.Boolean)
     return Expression(found, types.BOOLEAN, failures)

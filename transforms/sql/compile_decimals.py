@@ -82,12 +82,12 @@ def rescaled(value: pl.Expr, source: SqlType, target: SqlType) -> pl.Expr:
     whole, up = (target.precision or 0) - (target.scale or 0), (target.scale or 0) - scale
     if up >= 0 and precision - scale <= whole:
         return with_scale(number * power_of_ten(up), target)
-    function = functools.partial(
-        lambda frame: rescale_batch(
-            frame.get_column("0"), scale, target.precision or 0, target.scale or 0
-        )
-    )
-    return with_scale(on_batches(function, [number], pl.Int128()), target)
+
+    def on_batch(frame: pl.DataFrame) -> pl.Series:
+        column = frame.get_column("0")
+        return rescale_batch(column, scale, target.precision or 0, target.scale or 0)
+
+    return with_scale(on_batches(on_batch, [number], pl.Int128()), target)
 
 
 def rescale_batch(unscaled_values: pl.Series, scale: int, precision: int, to: int) -> pl.Series:

@@ -64,6 +64,13 @@ def number(text: str, place: exp.Expr) -> Expression:
     return literal(value, types.decimal(precision, scale))
 
 
+def clock_type(named: SqlType, text: str) -> SqlType:
+    """The type of TIME '...' or TIMESTAMP '...': of as many digits as the text writes."""
+    if named.kind not in (Kind.TIME, *types.TIMESTAMPS):
+        return named
+    return SqlType(named.kind, precision=min(len(text.partition(".")[2]), 9))
+
+
 def hex_string(text: str, place: exp.Expr) -> Expression:
     try:
         value = bytes.fromhex(text)

@@ -5,6 +5,7 @@ What is not reached cannot fail: a branch's failures count only where the branch
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import polars as pl
@@ -12,6 +13,7 @@ from sqlglot import exp
 
 from transforms.sql import types
 from transforms.sql.casts import cast
+from transforms.sql.casts_rules import is_float
 from transforms.sql.compile_batches import on_batches
 from transforms.sql.compile_comparisons import compare, once
 from transforms.sql.compile_decimals import with_scale
@@ -161,6 +163,9 @@ def _extreme(values: Sequence[Expression], common: SqlType, largest: bool) -> pl
 
     def on_batch(frame: pl.DataFrame) -> pl.Series:
         found = pl.max_horizontal(pl.all()) if largest else pl.min_horizontal(pl.all())
+        if largest and is_float(common):
+            # polars leaves NaN out; to Java it is the largest.
+            found = pl.when(pl.any_horizontal(pl.all().is_nan())).then(math.nan).otherwise(found)
         return frame.select(pl.when(~pl.any_horizontal(pl.all().is_null())).then(found)).to_series()
 
     returns = pl.Int128() if decimals else polars_type(common)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 from sqlglot import exp
 
-from transforms.sql.errors import SqlError, did_you_mean
+from transforms.sql.errors import SqlError, SqlErrors, did_you_mean
 from transforms.sql.statements import CreateTable, TableOption
 
 OptionValue = str | int | float | bool
@@ -44,6 +44,13 @@ def boolean(value: str) -> bool:
 def positive_integer(value: str) -> int:
     if not value.isdecimal() or int(value) == 0:
         message = "expected a whole number above 0"
+        raise ValueError(message)
+    return int(value)
+
+
+def whole_number(value: str) -> int:
+    if not value.isdecimal():
+        message = "expected a whole number"
         raise ValueError(message)
     return int(value)
 
@@ -95,32 +102,42 @@ class Connector:
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def read_options(self, table: CreateTable) -> dict[str, OptionValue]:
-        """The options of a table by name, checked, defaults filled in; SqlError at the option."""
+        """The options of a table by name, checked, defaults filled in.
+
+        Raises SqlErrors, each at its option.
+        """
         declared = {option.name: option for option in self.options}
         values: dict[str, OptionValue] = {}
+        given: set[str] = set()
+        errors: list[SqlError] = []
         for node in table.args["options"]:
             name = self.aliases.get(node.this.name, node.this.name)
-            if name == "connector":
-                continue
-            if name not in declared:
+            if name in given:
+                message = f"the option {name!r} is given twice; keep one"
+                errors.append(SqlError(message, node.this))
+            elif name != "connector" and name not in declared:
                 message = (
                     f"the connector {self.name!r} has no option {name!r}; "
                     f"{did_you_mean(name, [*declared, *self.aliases])}"
                 )
-                raise SqlError(message, node.this)
-            if name in values:
-                message = f"the option {name!r} is given twice; keep one"
-                raise SqlError(message, node.this)
-            values[name] = _read(declared[name], node)
+                errors.append(SqlError(message, node.this))
+            elif name != "connector":
+                try:
+                    values[name] = _read(declared[name], node)
+                except SqlError as error:
+                    errors.append(error)
+            given.add(name)
         for option in self.options:
-            if option.required and option.name not in values:
+            if option.required and option.name not in given:
                 message = (
                     f"the table {table.this.name!r} needs the option '{option.name}' of the "
                     f"connector {self.name!r}: {option.help}"
                 )
-                raise SqlError(message, table.this)
+                errors.append(SqlError(message, table.this))
             if option.default is not None:
                 values.setdefault(option.name, option.default)
+        if errors:
+            raise SqlErrors(errors)
         return values
 
 
@@ -131,7 +148,7 @@ def _read(option: Option, node: TableOption) -> OptionValue:
             f"'{option.name}' is given as plain text; give a reference: env://NAME, file://PATH or "
             "secret://projects/P/secrets/S/versions/V"
         )
-        raise SqlError(message, node.expression)
+        raise SqlError(message, node.expression, hidden=True)
     if option.choices and written not in option.choices:
         message = (
             f"'{option.name}' = {written!r} is not supported; "
@@ -143,7 +160,7 @@ def _read(option: Option, node: TableOption) -> OptionValue:
     except ValueError as error:
         shown = "the value" if option.secret else repr(written)
         message = f"'{option.name}': {shown} does not fit: {error}"
-        raise SqlError(message, node.expression) from error
+        raise SqlError(message, node.expression, hidden=option.secret) from error
 
 
 CONNECTORS: dict[str, Connector] = {}
@@ -265,9 +282,8 @@ register_connector(
             Option(
                 "lookup.cache.caching-missing-key", "whether misses are kept too", boolean, True
             ),
-            Option("lookup.max-retries", "tries after a failed query", positive_integer, 7),
+            Option("lookup.max-retries", "tries after a failed query", whole_number, 7),
             Option("lookup.max-queries-per-second", "a limit for the database", positive_number),
-            Option("lookup.keys-per-query", "keys of one query at most", positive_integer, 1_000),
         ),
     )
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from typing import ClassVar
 
 from sqlglot import exp, tokens
@@ -10,7 +12,8 @@ from sqlglot.errors import ErrorLevel, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from transforms.sql.errors import Script, Span, SqlError, SqlErrors
-from transforms.sql.parser import JobParser, RefusedText
+from transforms.sql.parser import JobParser
+from transforms.sql.query_parser import RefusedText
 
 
 class JobSql(Dialect):
@@ -39,33 +42,46 @@ class JobSql(Dialect):
 DIALECT = JobSql()
 
 
-def parse_script(script: Script, text: str | None = None) -> list[exp.Expr]:
-    """The statements of a script, in order; SqlErrors with every statement that is not SQL.
+@dataclasses.dataclass(frozen=True)
+class Parsed:
+    """The statements of a script that are SQL, and the mistakes of the others.
 
-    Args:
-        text: what to parse instead of `script.text`; errors then speak of offsets in `text`.
+    broken: the names that statements with a mistake would have declared.
     """
-    source = script.text if text is None else text
+
+    statements: list[exp.Expr]
+    errors: list[SqlError]
+    broken: frozenset[str] = frozenset()
+
+
+def parse_script(script: Script) -> list[exp.Expr]:
+    """The statements of a script, in order; SqlErrors with every statement that is not SQL."""
+    parsed = parse_statements(script.text)
+    if parsed.errors:
+        raise SqlErrors(parsed.errors)
+    return parsed.statements
+
+
+def parse_statements(text: str) -> Parsed:
+    """The statements of a text, in order, as far as they are SQL."""
     try:
-        script_tokens = DIALECT.tokenize(source)
-    except TokenError as error:
-        start = getattr(error, "start", None) or 0
-        end = getattr(error, "end", None) or start + 1
-        message = "an unfinished string, name or comment; close it"
-        raise SqlErrors([SqlError(message, Span(start, end))]) from error
+        tokens_of_text = DIALECT.tokenize(text)
+    except TokenError:
+        return Parsed([], [_unfinished(text)])
     statements: list[exp.Expr] = []
     errors: list[SqlError] = []
-    for chunk in _statement_chunks(script_tokens):
+    broken: set[str] = set()
+    for chunk in _statement_chunks(tokens_of_text):
         try:
             parsed = JobParser(dialect=DIALECT, error_level=ErrorLevel.IMMEDIATE)
-            statements.append(parsed.parse_chunk(chunk, source))
+            statements.append(parsed.parse_chunk(chunk, text))
+            continue
         except RefusedText as error:
             errors.append(SqlError(error.message, error.span))
         except RecursionError:
             errors.append(SqlError("nested too deeply; split it by a view", _span_of_tokens(chunk)))
-    if errors:
-        raise SqlErrors(errors)
-    return statements
+        broken |= _declared_names(chunk)
+    return Parsed(statements, errors, frozenset(broken))
 
 
 def parse_type(text: str) -> exp.DataType:
@@ -78,16 +94,50 @@ def parse_type(text: str) -> exp.DataType:
         raise SqlError(message) from error
 
 
+_OPENED = re.compile(
+    r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|`(?:[^`]|``)*`|(?P<opened>'|`|/\*)", re.DOTALL
+)
+
+
+def _unfinished(text: str) -> SqlError:
+    """The error of a text whose last string, name or comment has no end."""
+    for match in _OPENED.finditer(text):
+        if match["opened"]:
+            what = {"'": "string", "`": "name", "/*": "comment"}[match["opened"]]
+            close = {"'": "'", "`": "`", "/*": "*/"}[match["opened"]]
+            message = f"the {what} that begins here has no end; close it by {close}"
+            return SqlError(message, Span(*match.span()))
+    return SqlError("characters that are no SQL", Span(0, 1))
+
+
+def _declared_names(chunk: list[Token]) -> set[str]:
+    """The name that CREATE TABLE or VIEW would declare, had it no mistake."""
+    words = [token.text for token in chunk[:8]]
+    for kind in ("TABLE", "VIEW"):
+        upper = [word.upper() for word in words]
+        if upper[0] == "CREATE" and kind in upper[:-1]:
+            skipped = 3 if upper[upper.index(kind) + 1] == "IF" else 0
+            return set(words[upper.index(kind) + 1 + skipped :][:1])
+    return set()
+
+
 def _statement_chunks(script_tokens: list[Token]) -> list[list[Token]]:
     chunks: list[list[Token]] = [[]]
     inside_set = False
-    for index, token in enumerate(script_tokens):
+    open_cases = 0
+    last_words = ["", "", ""]
+    for token in script_tokens:
         chunks[-1].append(token)
         # A statement set holds semicolons of its own between BEGIN and END.
-        texts = [part.text.upper() for part in script_tokens[max(0, index - 2) : index + 1]]
-        inside_set |= texts == ["STATEMENT", "SET", "BEGIN"]
-        inside_set &= token.token_type is not TokenType.END
-        if token.token_type is TokenType.SEMICOLON and not inside_set:
+        last_words = [*last_words[1:], token.text.upper()]
+        if last_words == ["STATEMENT", "SET", "BEGIN"]:
+            inside_set, open_cases = True, 0
+        elif token.token_type is TokenType.CASE:
+            open_cases += 1
+        elif token.token_type is TokenType.END:
+            inside_set = inside_set and open_cases > 0
+            open_cases = max(0, open_cases - 1)
+        elif token.token_type is TokenType.SEMICOLON and not inside_set:
             chunks.append([])
     return [
         chunk

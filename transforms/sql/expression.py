@@ -39,7 +39,9 @@ class Expression:
     """A compiled expression: one polars column of `polars_type(type)` a row.
 
     `literal` is True where the script wrote the value itself; `constant` is then that value.
-    `node` is where the script says it, for errors about its use elsewhere.
+    `node` is where the script says it, for errors about its use elsewhere. `parts` are the fields
+    of a ROW that the script makes: who needs one takes it, since taking the ROW's column apart
+    would compute all of them for each.
     """
 
     value: pl.Expr
@@ -48,6 +50,7 @@ class Expression:
     literal: bool = False
     constant: object = None
     node: exp.Expr | None = None
+    parts: tuple[Expression, ...] = ()
 
     def column_names(self) -> set[str]:
         """The frame's columns that the value or a failure is computed from."""
@@ -127,6 +130,12 @@ def function(*names: str) -> Callable[[Function], Function]:
 def find_function(name: str, place: exp.Expr) -> Function:
     """The function called `name`; SqlError with the nearest names if there is none."""
     found = FUNCTIONS.get(name.upper())
+    if found is None and name.upper() == "LOOKUP_ARRAY":
+        message = (
+            "LOOKUP_ARRAY stands in SELECT and WHERE alone; not in ON, in a computed column or in "
+            "another LOOKUP_ARRAY"
+        )
+        raise SqlError(message, place)
     if found is None:
         message = f"unknown function {name}; {did_you_mean(name.upper(), FUNCTIONS)}"
         raise SqlError(message, place)

@@ -11,6 +11,7 @@ import polars as pl
 
 from transforms.dead_letters import Refusal
 from transforms.lookup import Lookup, LookupFailure
+from transforms.sql.evaluate import evaluated
 from transforms.sql.expression import NOW, Failure
 from transforms.sql.json_options import JsonOptions
 from transforms.sql.json_rows import json_rows
@@ -103,8 +104,12 @@ class BranchRun:
                 break
             frame, refused = self._step(number, step, frame)
             refusals += refused
-        rows, refused = self._project(frame)
-        refusals += refused
+        if frame.is_empty():
+            # There may be no columns to project: those of a lookup that no row came to.
+            rows = pl.DataFrame(schema={POSITION: pl.Int64(), PAYLOAD: pl.String()})
+        else:
+            rows, refused = self._project(frame)
+            refusals += refused
         distinct = rows[POSITION].n_unique()
         return BranchRows(
             rows, refusals, records - len(refusals) - distinct, rows.height - distinct
@@ -125,7 +130,7 @@ class BranchRun:
         self, frame: pl.DataFrame, failures: Sequence[Failure], stage: str
     ) -> list[Refusal]:
         if not failures or not any_refused(
-            frame.lazy().select(checks(failures)).collect(), failures
+            evaluated(frame.lazy().select(checks(failures))), failures
         ):
             return []
         return refuse(frame, failures, stage, self.branch.name, self._where)
@@ -134,7 +139,7 @@ class BranchRun:
         failures = step.condition.failures
         keep = step.condition.value.cast(pl.Boolean).fill_null(value=False).alias("__keep")
         # With POSITION, so that a condition of constants alone has a value a row as well.
-        found = frame.lazy().select(POSITION, keep, *checks(failures)).collect()
+        found = evaluated(frame.lazy().select(POSITION, keep, *checks(failures)))
         refusals = []
         if any_refused(found, failures):
             refusals = refuse(frame, failures, "filter", self.branch.name, self._where)
@@ -211,12 +216,26 @@ class BranchRun:
         ]
         query = frame.lazy().select(POSITION, *values, *checks(failures))
         refused = [f"__refused{number}" for number in range(len(failures))]
-        rows = query.select(POSITION, self._payload.alias(PAYLOAD), *refused).collect()
+        rows = evaluated(query.select(POSITION, self._payload.alias(PAYLOAD), *refused))
         refusals: list[Refusal] = []
         if any_refused(rows, failures):
             refusals = refuse(frame, failures, "project", self.branch.name, self._where)
             rows = without(rows, refusals)
+        if rows[PAYLOAD].null_count():
+            refusals += self._without_json(rows)
+            rows = without(rows, refusals)
         return rows.select(POSITION, PAYLOAD), refusals
+
+    def _without_json(self, rows: pl.DataFrame) -> list[Refusal]:
+        message = (
+            f"{self._where(self.branch.node)}: a MAP has a NULL key, and the names of a JSON "
+            "object are texts; leave such a key out or COALESCE it"
+        )
+        positions = rows.filter(pl.col(PAYLOAD).is_null())[POSITION].unique(maintain_order=True)
+        return [
+            Refusal(position, "project", "ValueRefused", message, statement=self.branch.name)
+            for position in positions
+        ]
 
 
 def json_options(options: Mapping[str, object]) -> JsonOptions:

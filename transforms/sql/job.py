@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Mapping
 from typing import TypeVar
 
 from sqlglot import exp
 
 from transforms.sql.connectors import Role
-from transforms.sql.dialect import parse_script
-from transforms.sql.errors import Script, SqlError, SqlErrors, did_you_mean, span_of
+from transforms.sql.dialect import parse_statements
+from transforms.sql.errors import (
+    Script,
+    Span,
+    SqlError,
+    SqlErrors,
+    did_you_mean,
+    errors_of,
+    span_of,
+)
 from transforms.sql.expression import Session
 from transforms.sql.statements import (
     CreateTable,
@@ -55,7 +64,12 @@ class Insert:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """A script whose statements are known to fit together; the queries are checked by the plan."""
+    """What the statements of a script declare; the queries are checked by the plan.
+
+    errors: the mistakes that can be seen without the queries, located. broken: the names whose
+    own declarations are mistaken, so that their use is no further mistake. unplaced: the queries
+    of INSERTs whose sink is mistaken.
+    """
 
     script: Script
     tables: dict[str, Table]
@@ -63,6 +77,9 @@ class Job:
     inserts: tuple[Insert, ...]
     settings: dict[str, str]
     text: Substituted
+    errors: tuple[SqlError, ...] = ()
+    broken: frozenset[str] = frozenset()
+    unplaced: tuple[exp.Expr, ...] = ()
 
     @property
     def session(self) -> Session:
@@ -76,16 +93,25 @@ class Job:
         line, column = self.script.line_and_column(self.text.source_span(span).start)
         return f"{self.script.name}:{line}:{column}"
 
+    def written(self, node: exp.Expr) -> str | None:
+        """A node as the script spells it, with its `${NAME}`s; None for one that code made."""
+        span = span_of(node)
+        if span is None:
+            return None
+        source = self.text.source_span(span)
+        return self.script.text[source.start : source.end]
+
     def located(self, error: SqlError) -> SqlError:
         """An error about the parsed text, told about the script as its author wrote it."""
-        if error.script is None and error.span is not None:
-            error.span = self.text.source_span(error.span)
-        return error.located(self.script)
+        return _located(error, self.script, self.text)
 
     def relation(self, node: exp.Table) -> Table | View:
-        """The table or view that `node` names; SqlError with the nearest names if there is none."""
+        """The table or view that `node` names; SqlError with the nearest names if there is none.
+        SqlErrors, empty, if its own declaration is mistaken."""
         name = node.name
         found = self.tables.get(name) or self.views.get(name)
+        if found is None and name in self.broken:
+            raise SqlErrors([])
         if found is None:
             known = [*self.tables, *self.views]
             message = f"there is no table or view {name!r}; {did_you_mean(name, known)}"
@@ -98,23 +124,23 @@ def compile_job(script: Script, values: Mapping[str, str]) -> Job:
 
     Raises SqlErrors with every mistake that can be seen without the queries.
     """
+    job = read_job(script, values)
+    if job.errors:
+        raise SqlErrors(job.errors)
+    return job
+
+
+def read_job(script: Script, values: Mapping[str, str]) -> Job:
+    """The job of a script as far as it has no mistakes; the others are in its `errors`."""
     text = substitute(script, values)
-    try:
-        return _compile(script, text, parse_script(script, text.text))
-    except SqlErrors as found:
-        for error in found.errors:
-            if error.script is None and error.span is not None:
-                error.span = text.source_span(error.span)
-        raise SqlErrors([error.located(script) for error in found.errors]) from found
-
-
-def _compile(script: Script, text: Substituted, statements: list[exp.Expr]) -> Job:
-    errors: list[SqlError] = []
+    parsed = parse_statements(text.text)
+    errors = [*parsed.errors]
+    broken = set(parsed.broken)
     tables: dict[str, Table] = {}
     views: dict[str, View] = {}
     settings: dict[str, str] = {}
     insert_nodes: list[InsertInto] = []
-    for statement in statements:
+    for statement in parsed.statements:
         try:
             match statement:
                 case CreateTable():
@@ -129,23 +155,54 @@ def _compile(script: Script, text: Substituted, statements: list[exp.Expr]) -> J
                     insert_nodes += statement.expressions
                 case InsertInto():
                     insert_nodes.append(statement)
-        except SqlError as error:
-            errors.append(error)
+        except (SqlError, SqlErrors) as error:
+            errors += errors_of(error)
+            if isinstance(statement, (CreateTable, CreateView)):
+                broken.add(statement.this.name)
     inserts: list[Insert] = []
-    declared = {node.this.name for node in statements if isinstance(node, CreateTable)}
+    unplaced: list[exp.Expr] = []
     for number, node in enumerate(insert_nodes, start=1):
         try:
             # A sink whose own declaration is wrong has its error already.
-            if node.this.name in tables or node.this.name not in declared:
+            if node.this.name in tables or node.this.name not in broken:
                 inserts.append(_insert(tables, node, number, len(insert_nodes)))
-        except SqlError as error:
-            errors.append(error)
+                continue
+        except (SqlError, SqlErrors) as error:
+            errors += errors_of(error)
+        unplaced.append(node.expression)
     if not insert_nodes and not errors:
         message = "the script has no INSERT INTO statement, so it has nothing to run; add one"
         errors.append(SqlError(message))
-    if errors:
-        raise SqlErrors(errors)
-    return Job(script, tables, views, tuple(inserts), settings, text)
+    located = _with_missing([_located(error, script, text) for error in errors], text)
+    return Job(
+        script,
+        tables,
+        views,
+        tuple(inserts),
+        settings,
+        text,
+        located,
+        frozenset(broken - {*tables, *views}),
+        tuple(unplaced),
+    )
+
+
+def _located(error: SqlError, script: Script, text: Substituted) -> SqlError:
+    if error.script is None and error.span is not None:
+        error.span = text.source_span(error.span)
+    return error.located(script)
+
+
+def _with_missing(errors: list[SqlError], text: Substituted) -> tuple[SqlError, ...]:
+    """The errors with those of names without a value, and without what follows from these."""
+    missing = [error.span for error in text.missing if error.span is not None]
+
+    def follows(span: Span | None) -> bool:
+        return span is not None and any(
+            span.start < other.end and other.start < span.end for other in missing
+        )
+
+    return (*text.missing, *(error for error in errors if not follows(error.span)))
 
 
 def _add(
@@ -162,9 +219,16 @@ def _set(settings: dict[str, str], node: SetOption) -> None:
     if key not in SETTINGS:
         message = f"unknown setting {key!r}; {did_you_mean(key, SETTINGS)}"
         raise SqlError(message, node.this)
+    value = node.expression.name
     if key == "table.local-time-zone":
-        check_time_zone(node.expression.name, node.expression)
-    settings[key] = node.expression.name
+        check_time_zone(value, node.expression)
+    if key == "functions.module":
+        try:
+            importlib.import_module(value)
+        except (ImportError, ValueError) as error:
+            message = f"the module {value!r} cannot be imported: {error}; is it on PYTHONPATH?"
+            raise SqlError(message, node.expression) from error
+    settings[key] = value
 
 
 def _insert(tables: Mapping[str, Table], node: InsertInto, number: int, of: int) -> Insert:
@@ -176,18 +240,32 @@ def _insert(tables: Mapping[str, Table], node: InsertInto, number: int, of: int)
     writable = sink.physical_columns()
     columns = writable
     if node.expressions:
-        by_name = {column.name: column for column in writable}
-        for name in node.expressions:
-            if name.name not in by_name:
-                message = (
-                    f"{sink.name} has no column {name.name!r} to write; "
-                    f"{did_you_mean(name.name, by_name)}"
-                )
-                raise SqlError(message, name)
-        columns = tuple(by_name[name.name] for name in node.expressions)
-        missing = [column for column in writable if not column.nullable and column not in columns]
-        if missing:
-            message = f"{sink.name}.{missing[0].name} is NOT NULL, so the INSERT must give it"
-            raise SqlError(message, node.this)
+        columns = _listed(sink, writable, node)
     name = sink.name if of == 1 else f"{sink.name}#{number}"
     return Insert(name, sink, columns, node.expression, node)
+
+
+def _listed(sink: Table, writable: tuple[Column, ...], node: InsertInto) -> tuple[Column, ...]:
+    """The columns that an INSERT lists. Raises SqlErrors."""
+    by_name = {column.name: column for column in writable}
+    listed: dict[str, Column] = {}
+    errors: list[SqlError] = []
+    for name in node.expressions:
+        if name.name not in by_name:
+            message = (
+                f"{sink.name} has no column {name.name!r} to write; "
+                f"{did_you_mean(name.name, by_name)}"
+            )
+            errors.append(SqlError(message, name))
+        elif name.name in listed:
+            message = f"the INSERT lists the column {name.name!r} twice; keep one"
+            errors.append(SqlError(message, name))
+        else:
+            listed[name.name] = by_name[name.name]
+    for column in writable:
+        if not column.nullable and column.name not in listed and not errors:
+            message = f"{sink.name}.{column.name} is NOT NULL, so the INSERT must give it"
+            errors.append(SqlError(message, node.this))
+    if errors:
+        raise SqlErrors(errors)
+    return tuple(listed.values())

@@ -12,6 +12,7 @@ from transforms.sql.expression import NOW, Expression
 from transforms.sql.job import Job
 from transforms.sql.plan import ArrayLookup, LookupJoin
 from transforms.sql.query_types import array_element
+from transforms.sql.row_wise import check_table
 from transforms.sql.scope import QueryScope, Relation
 from transforms.sql.tables import Table, column_type
 from transforms.sql.types import Kind
@@ -25,6 +26,7 @@ _HOW = (
 def lookup_relation(job: Job, join: exp.Join, number: int) -> Relation:
     """The relation of a join's looked up table; its columns are in frames after the join."""
     node = join.this
+    check_table(node)
     if not isinstance(node, exp.Table) or node.args.get("version") is None:
         message = f"a join of two streams looks at several rows; {_HOW}"
         raise SqlError(message, node)
@@ -102,7 +104,9 @@ def plan_lookup_join(job: Job, join: exp.Join, scope: QueryScope, relation: Rela
 def _check_time(join: exp.Join, scope: QueryScope) -> None:
     """A lookup is of now: the AS OF time must be the stream's processing time."""
     node = join.this.args["version"].expression
-    column = compile_expression(node, scope, scope.session) if node is not None else None
+    column = (
+        compile_expression(node, scope, scope.session) if isinstance(node, exp.Column) else None
+    )
     if column is None or column.column_names() != {NOW}:
         message = (
             "FOR SYSTEM_TIME AS OF needs the stream's processing time: declare "
@@ -128,11 +132,11 @@ def _key(part: exp.Expr, scope: QueryScope, relation: Relation) -> tuple[str, ex
 
 
 def take_array_lookups(
-    job: Job, node: exp.Expr, scope: QueryScope
+    job: Job, node: exp.Expr, scope: QueryScope, first: int
 ) -> tuple[list[ArrayLookup], exp.Expr]:
     """The LOOKUP_ARRAYs of an expression as steps, and the expression with columns in their place.
 
-    The columns are named in the steps and in `scope.extra` once the caller has put them there.
+    The columns are numbered from `first`; the caller puts them into `scope.extra`.
     """
     calls = [call for call in node.find_all(exp.Anonymous) if call.name.upper() == "LOOKUP_ARRAY"]
     if not calls:
@@ -142,7 +146,7 @@ def take_array_lookups(
     for call in list(node.find_all(exp.Anonymous)):
         if call.name.upper() != "LOOKUP_ARRAY":
             continue
-        step = _array_lookup(job, call, scope, f"__array{len(scope.extra) + len(steps)}")
+        step = _array_lookup(job, call, scope, f"__array{first + len(steps)}")
         steps.append(step)
         column = exp.column(step.name)
         column.this.update_positions(call)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, NoReturn
 
-from sqlglot import exp, parser
-from sqlglot.errors import ParseError
-from sqlglot.parser import SENTINEL_NONE
+from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from transforms.sql.errors import Span
+from transforms.sql.query_parser import QueryParser
 from transforms.sql.statements import (
     ComputedColumn,
     CreateTable,
     CreateView,
     InsertInto,
-    JsonCall,
     KeyConstraint,
     MetadataColumn,
     PhysicalColumn,
@@ -27,67 +23,27 @@ from transforms.sql.statements import (
 )
 
 
-class RefusedText(ParseError):
-    """sqlglot's error with the place that it is about; a ParseError, since sqlglot catches those
-    where it tries one reading after another."""
-
-    def __init__(self, message: str, span: Span) -> None:
-        super().__init__(message)
-        self.message = message
-        self.span = span
-
-
-class JobParser(parser.Parser):
-    """sqlglot's parser for queries, and our own for the statements around them."""
-
-    # Every function keeps the name that the script gave it: sqlglot's own function nodes carry
-    # other dialects' argument orders and meanings, and our functions are looked up by name.
-    FUNCTIONS: ClassVar = {}
-    FUNCTION_PARSERS: ClassVar = {
-        name: parser.Parser.FUNCTION_PARSERS[name]
-        for name in ("CAST", "TRY_CAST", "EXTRACT", "OVERLAY", "POSITION", "SUBSTRING", "TRIM")
-    }
-    FUNCTION_PARSERS.update(
-        {
-            name: lambda self, name=name: self.parse_json_call(name)
-            for name in ("JSON_VALUE", "JSON_QUERY", "JSON_EXISTS")
-        }
-    )
-    FUNCTION_PARSERS.update(
-        {
-            name: lambda self, name=name: self.parse_window_call(name)
-            for name in ("TUMBLE", "HOP", "SESSION", "CUMULATE")
-        }
-    )
-    NO_PAREN_FUNCTIONS: ClassVar = {
-        **parser.Parser.NO_PAREN_FUNCTIONS,
-        TokenType.LOCALTIME: exp.Localtime,
-        TokenType.LOCALTIMESTAMP: exp.Localtimestamp,
-    }
-    STRICT_CAST = True
-
-    def raise_error(self, message: str, token: Token = SENTINEL_NONE) -> NoReturn:
-        place = token or self._curr or self._prev
-        raise RefusedText(message, Span(place.start, place.end + 1))
+class JobParser(QueryParser):
+    """Reads statements: our own grammar around the queries."""
 
     def parse_chunk(self, chunk: list[Token], source: str) -> exp.Expr:
         """The one statement that `chunk`, a part of the tokens of `source`, holds."""
-        self.reset()
-        self.sql = source
-        self._chunks = [chunk]
-        self._advance_chunk()
+        self._read(chunk, source)
         return self.parse_statement()
 
     def parse_lone_type(self, chunk: list[Token], source: str) -> exp.DataType:
         """The type that `chunk` holds, and nothing else."""
-        self.reset()
-        self.sql = source
-        self._chunks = [chunk]
-        self._advance_chunk()
+        self._read(chunk, source)
         kind = self._parse_types(schema=True)
         if not isinstance(kind, exp.DataType) or self._curr:
             self.raise_error("expected a type", self._curr)
         return kind
+
+    def _read(self, chunk: list[Token], source: str) -> None:
+        self.reset()
+        self.sql = source
+        self._chunks = [chunk]
+        self._advance_chunk()
 
     def parse_statement(self) -> exp.Expr:
         """The statement at the cursor, up to and with its semicolon."""
@@ -106,35 +62,6 @@ class JobParser(parser.Parser):
             self.raise_error("expected the end of the statement (a semicolon)", self._curr)
         return statement.update_positions(start)
 
-    def parse_json_call(self, name: str) -> exp.Expr:
-        """The arguments of a JSON function with its RETURNING, ON EMPTY and ON ERROR clauses."""
-        start = self._prev
-        call = JsonCall(this=name, expressions=self._parse_csv(self._parse_disjunction))
-        if self._match_text_seq("RETURNING"):
-            call.set("returning", self._parse_types())
-        for _ in range(2):
-            if self._match_text_seq("DEFAULT"):
-                behaviour = self._required_expression()
-            elif self._match_texts(("NULL", "ERROR", "TRUE", "FALSE", "UNKNOWN")):
-                behaviour = exp.var(self._prev.text.upper())
-            else:
-                break
-            self._match_text_seq("ON")
-            if not self._match_texts(("EMPTY", "ERROR")):
-                self.raise_error("expected ON EMPTY or ON ERROR", self._curr)
-            call.set(f"on_{self._prev.text.lower()}", behaviour)
-        return call.update_positions(start)
-
-    def parse_window_call(self, name: str) -> exp.Expr:
-        """The arguments of a window function: `TABLE t, DESCRIPTOR(column), intervals`."""
-        start = self._prev
-        arguments: list[exp.Expr] = []
-        if self._match(TokenType.TABLE):
-            arguments.append(self._parse_name("a table"))
-            self._match(TokenType.COMMA)
-        arguments += self._parse_csv(self._parse_disjunction)
-        return exp.Anonymous(this=name, expressions=arguments).update_positions(start)
-
     def _statements(self) -> dict[tuple[str, ...], Callable[[], exp.Expr]]:
         return {
             ("CREATE", "TEMPORARY", "TABLE"): self._parse_create_table,
@@ -145,13 +72,6 @@ class JobParser(parser.Parser):
             ("EXECUTE", "STATEMENT", "SET"): self._parse_statement_set,
             ("SET",): self._parse_set_option,
         }
-
-    def _parse_name(self, what: str) -> exp.Expr:
-        token = self._curr
-        name = self._parse_id_var()
-        if name is None:
-            self.raise_error(f"expected {what}", token)
-        return name.update_positions(token) if "start" not in name.meta else name
 
     def _parse_string_literal(self, what: str) -> exp.Expr:
         token = self._curr
@@ -237,26 +157,22 @@ class JobParser(parser.Parser):
         if not self._match_text_seq("NOT", "ENFORCED"):
             self.raise_error("expected NOT ENFORCED: a stream cannot enforce a key", self._curr)
 
-    def _required_expression(self) -> exp.Expr:
-        token = self._curr
-        expression = self._parse_disjunction()
-        if expression is None:
-            self.raise_error("expected an expression", token)
-        return expression
-
     def _parse_table_option(self) -> exp.Expr:
         key = self._parse_string_literal("an option's name")
         self._expect(TokenType.EQ, "=")
         return TableOption(this=key, expression=self._parse_string_literal("the option's value"))
 
     def _parse_column_names(self) -> list[exp.Expr]:
-        if self._curr and self._curr.token_type == TokenType.L_PAREN:
+        # INSERT INTO t (SELECT ...) has a query in brackets, and no names.
+        query = (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN)
+        after = self._next.token_type if self._next else None
+        if self._curr and self._curr.token_type == TokenType.L_PAREN and after not in query:
             return self._parse_list(lambda: self._parse_name("a column"))
         return []
 
     def _parse_query(self) -> exp.Expr:
         token = self._curr
-        query = self._parse_select()
+        query = self._parse_select(nested=True)
         query = self._parse_set_operations(query) if query else None
         if not isinstance(query, exp.Query):
             self.raise_error("expected SELECT", token)

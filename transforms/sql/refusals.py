@@ -10,6 +10,7 @@ from sqlglot import exp
 from transforms.dead_letters import Refusal
 from transforms.sql.expression import Failure
 from transforms.sql.source import POSITION
+from transforms.sql.time_text import date_texts, time_texts, timestamp_texts
 
 Where = Callable[[exp.Expr], str]
 """Names a node's place in the script: `transforms.sql.job.Job.where`."""
@@ -38,8 +39,9 @@ def refuse(
     found: dict[int, Refusal] = {}
     for failure in failures:
         shown = failure.value if failure.value is not None else pl.lit(None)
-        rows = frame.lazy().filter(failure.condition).select(POSITION, shown.alias("__value"))
-        for position, value in rows.collect().iter_rows():
+        query = frame.lazy().filter(failure.condition).select(POSITION, shown.alias("__value"))
+        rows = query.collect()
+        for position, value in zip(rows[POSITION], _shown(rows["__value"]), strict=True):
             if position not in found:
                 found[position] = Refusal(
                     position=position,
@@ -58,6 +60,27 @@ def without(frame: pl.DataFrame, refusals: Sequence[Refusal]) -> pl.DataFrame:
         return frame
     positions = pl.Series([refusal.position for refusal in refusals], dtype=pl.Int64)
     return frame.filter(~pl.col(POSITION).is_in(positions.implode()))
+
+
+def _shown(values: pl.Series) -> list[object]:
+    """The values for a message; dates and times as text or number, for Python's end with 9999."""
+    match values.dtype:
+        case pl.Date():
+            return date_texts(values).to_list()
+        case pl.Time():
+            return time_texts(values).to_list()
+        case pl.Datetime():
+            return timestamp_texts(values).to_list()
+    return (values.to_physical() if _holds_times(values.dtype) else values).to_list()
+
+
+def _holds_times(dtype: pl.DataType | pl.datatypes.DataTypeClass) -> bool:
+    match dtype:
+        case pl.Struct():
+            return any(_holds_times(inner) for inner in dtype.to_schema().values())
+        case pl.List():
+            return _holds_times(dtype.inner)
+    return dtype.is_temporal()
 
 
 def _message(failure: Failure, value: object, where: Where) -> str:

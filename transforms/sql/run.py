@@ -17,7 +17,7 @@ from transforms.counters import Counters
 from transforms.dead_letters import Origin, dead_letters
 from transforms.sql.errors import Script
 from transforms.sql.in_process import BranchRun, LookupOpener
-from transforms.sql.job import Job, compile_job
+from transforms.sql.job import Job, read_job
 from transforms.sql.plan import Plan
 from transforms.sql.planner import plan_job
 from transforms.sql.source_run import SourceRun
@@ -38,8 +38,8 @@ class JobText:
     values: Mapping[str, str]
 
     def compile(self) -> tuple[Job, Plan]:
-        """Job and plan. Raises SqlErrors."""
-        job = compile_job(self.script, self.values)
+        """Job and plan. Raises SqlErrors with every mistake of the script."""
+        job = read_job(self.script, self.values)
         return job, plan_job(job)
 
 

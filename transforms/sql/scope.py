@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import polars as pl
 from sqlglot import exp
 
-from transforms.sql.errors import SqlError, did_you_mean
+from transforms.sql.errors import SqlError, did_you_mean, span_of
 from transforms.sql.expression import Expression, Session
 from transforms.sql.types import Kind
 
@@ -36,6 +36,13 @@ class QueryScope:
     session: Session
     extra: dict[str, Expression] = dataclasses.field(default_factory=dict)
 
+    def add(self, relation: Relation, place: exp.Expr) -> None:
+        """Adds a relation; SqlError at `place` if its alias is taken."""
+        if any(other.alias == relation.alias for other in self.relations):
+            message = f"the alias {relation.alias!r} is used twice; give one another by AS"
+            raise SqlError(message, place.args.get("alias") or place)
+        self.relations.append(relation)
+
     def column(self, node: exp.Column) -> Expression:
         if node.name in self.extra:
             return self.extra[node.name]
@@ -57,6 +64,7 @@ class QueryScope:
                     f"{did_you_mean(parts[1].name, by_alias[0].names)}"
                 )
                 raise SqlError(message, parts[1])
+            _check_once(by_alias[0], parts[1])
             return by_alias[0], parts[1].name, parts[2:]
         found = [relation for relation in self.relations if first.name in relation.names]
         if len(found) > 1:
@@ -72,7 +80,28 @@ class QueryScope:
                 message = f"there is no column {first.name!r} here"
             message = f"{message}; {did_you_mean(first.name, known)}"
             raise SqlError(message, first)
+        _check_once(found[0], first)
         return found[0], first.name, parts[1:]
+
+    def star(self, node: exp.Expr) -> Iterator[tuple[str, Expression]]:
+        """Names and columns that `*` or `alias.*` stands for."""
+        star = node.this if isinstance(node, exp.Column) else node
+        if any(star.args.values()):
+            message = "* stands for all columns; to leave some out or change them, name the columns"
+            raise SqlError(message, node)
+        alias = node.table if isinstance(node, exp.Column) else ""
+        relations = [one for one in self.relations if not alias or one.alias == alias]
+        if not relations:
+            known = [one.alias for one in self.relations]
+            message = f"there is no table {alias!r} here; {did_you_mean(alias, known)}"
+            raise SqlError(message, node)
+        span = span_of(node)
+        for relation in relations:
+            for name in relation.names:
+                place = exp.column(name, relation.alias or None)
+                if span is not None:
+                    place.this.meta.update(start=span.start, end=span.end - 1)
+                yield name, dataclasses.replace(relation.column(name), node=place)
 
     def uses_lookup(self, node: exp.Expr) -> bool:
         """True if an expression needs a looked up table's column."""
@@ -83,10 +112,18 @@ class QueryScope:
         )
 
 
+def _check_once(relation: Relation, node: exp.Expr) -> None:
+    """A view may give two columns one name; only using it is a mistake."""
+    if list(relation.names).count(node.name) > 1:
+        where = f" in {relation.alias}" if relation.alias else ""
+        message = f"there are several columns {node.name!r}{where}; name them apart by AS"
+        raise SqlError(message, node)
+
+
 def field_of(expression: Expression, name: str, place: exp.Expr) -> Expression:
     """The field of a ROW; NULL where the ROW is. SqlError if it has no such field."""
     if expression.type.kind is not Kind.ROW:
-        message = f"{name!r} is asked of a {expression.type}, which has no fields"
+        message = f"{name!r} is asked of a value of {expression.type}, which has no fields"
         raise SqlError(message, place)
     for field in expression.type.fields:
         if field.name == name:

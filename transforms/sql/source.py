@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.sql.errors import did_you_mean
+from transforms.sql.evaluate import evaluated
 from transforms.sql.expression import Failure
 from transforms.sql.tables import Column, ColumnKind, Table, column_type
 from transforms.sql.types import polars_type
@@ -60,7 +61,7 @@ class SourceRows:
             for column in table.columns
             if column.name in needed and column.kind is not ColumnKind.COMPUTED
         ]
-        self._plans: dict[pa.Schema, list[_Part]] = {}
+        self._plans: dict[bytes, list[_Part]] = {}
 
     def read(
         self,
@@ -70,9 +71,12 @@ class SourceRows:
     ) -> SourceFrame:
         """The frame of one group. `metadata` gives a record's or event's metadata by its key, as
         a column of the type that `METADATA_TYPES` says, for the rows of the group."""
-        plan = self._plans.get(rows.schema)
+        # As bytes: two schemas are equal to Arrow whose columns differ in their semantic types,
+        # which say whether a number is in milliseconds or microseconds.
+        written = rows.schema.serialize().to_pybytes()
+        plan = self._plans.get(written)
         if plan is None:
-            plan = self._plans[rows.schema] = self._plan(rows.schema)
+            plan = self._plans[written] = self._plan(rows.schema)
         arrays: Arrays = {}
         for part in plan:
             arrays |= part.arrays(rows)
@@ -100,7 +104,7 @@ class SourceRows:
             for number, failure in enumerate(_failures(plan))
             if failure.value is not None
         ]
-        frame = raw.lazy().select(POSITION, *values, *checks, *shown).collect()
+        frame = evaluated(raw.lazy().select(POSITION, *values, *checks, *shown))
         failures = tuple(
             dataclasses.replace(
                 failure,
@@ -142,6 +146,15 @@ def _metadata_part(column: Column) -> _Part:
     target = polars_type(column_type(column))
     value = pl.col(_raw("m", column.name))
     failures: tuple[Failure, ...] = ()
+    if column.metadata_key == "timestamp":
+        read = reading(pa.field(column.name, pa.timestamp("ms", "UTC")), column_type(column))
+        ticks = value.cast(pl.Int64)
+        value = read.value(ticks)
+        if read.refuses is not None:
+            message = (
+                f"{column.name}: the record's timestamp does not fit, expected {read.expected}"
+            )
+            failures = (Failure(read.refuses(ticks), message, column.node, ticks),)
     if column.metadata_key == "order_key":
         error = pl.col(_raw("m", "order_key.error"))
         message = "the event has no order key"
@@ -198,6 +211,10 @@ def _record_part(table: Table, schema: pa.Schema, column: Column) -> _Part:
     return _field_part(table, column, schema.field(index), lambda rows: rows.column(index))
 
 
+def _has_source(schema: pa.Schema) -> bool:
+    return "source" in schema.names and pa.types.is_struct(schema.field("source").type)
+
+
 class _EnvelopePlan:
     """The plan for one schema of Debezium's envelope."""
 
@@ -209,7 +226,7 @@ class _EnvelopePlan:
             for name in ("before", "after")
             if name in schema.names and pa.types.is_struct(schema.field(name).type)
         }
-        if "op" not in schema.names or "source" not in schema.names:
+        if "op" not in schema.names or not _has_source(schema):
             message = (
                 f"the topic's schema is not Debezium's envelope: it has the fields {schema.names}; "
                 f"declare {table.name} with 'value.format' = 'avro-confluent' and these columns"
@@ -288,8 +305,8 @@ class _EnvelopePlan:
 
         if path[-1] == "ts_ms" and column_type(column).is_timestamp:
             # ts_ms is an instant in milliseconds, though Debezium gives it no semantic type.
-            instants = pa.field(field.name, pa.timestamp("ms", "UTC"))
+            instants = pa.field(column.name, pa.timestamp("ms", "UTC"))
             return _field_part(
                 self.table, column, instants, lambda rows: take(rows).cast(instants.type)
             )
-        return _field_part(self.table, column, field, take)
+        return _field_part(self.table, column, field.with_name(column.name), take)

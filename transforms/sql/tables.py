@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -14,7 +15,7 @@ from transforms.sql.connectors import (
     find_connector,
     option_node,
 )
-from transforms.sql.errors import SqlError, did_you_mean
+from transforms.sql.errors import SqlError, SqlErrors, did_you_mean, errors_of
 from transforms.sql.statements import (
     ComputedColumn,
     CreateTable,
@@ -104,60 +105,109 @@ _METADATA_TYPES = {
     "timestamp": (Kind.TIMESTAMP_LTZ,),
     "headers": (Kind.MAP,),
 }
+_HEADERS = "MAP<STRING, BYTES>"
 RECORD_METADATA = frozenset({"topic", "partition", "offset", "timestamp", "headers"})
 """Metadata of the Kafka record itself: every format has it. The rest is Debezium's."""
 
 
 def declare_table(node: CreateTable) -> Table:
-    """The table of a CREATE TABLE statement; SqlError at the definition that is wrong."""
-    connector = find_connector(node)
-    options = connector.read_options(node)
-    columns: list[Column] = []
-    key_nodes: list[exp.Expr] = []
-    watermark = None
+    """The table of a CREATE TABLE statement; SqlErrors, each at the definition that is wrong."""
+    errors: list[SqlError] = []
+    columns: dict[str, Column] = {}
+    keys: list[list[exp.Expr]] = []
+    watermarks: list[Watermark] = []
     for definition in node.expressions:
-        if isinstance(definition, KeyConstraint):
-            if key_nodes:
-                message = f"the table {node.this.name!r} has two primary keys; keep one"
-                raise SqlError(message, definition)
-            key_nodes = definition.expressions
-        elif isinstance(definition, Watermark):
-            watermark = definition
-        else:
-            column = _column(definition)
-            if any(other.name == column.name for other in columns):
-                message = f"the column {column.name!r} is declared twice; rename one"
-                raise SqlError(message, definition.this)
-            columns.append(column)
-            if definition.args.get("primary_key"):
-                key_nodes.append(definition.this)
-    names = [column.name for column in columns if column.kind is ColumnKind.PHYSICAL]
-    for key in key_nodes:
-        if key.name not in names:
-            message = (
-                f"the primary key names {key.name!r}, which is not a physical column; "
-                f"{did_you_mean(key.name, names)}"
-            )
-            raise SqlError(message, key)
-    primary_key = tuple(key.name for key in key_nodes)
+        try:
+            match definition:
+                case KeyConstraint():
+                    keys.append(definition.expressions)
+                case Watermark():
+                    watermarks.append(definition)
+                case _:
+                    if definition.args.get("primary_key"):
+                        keys.append([definition.this])
+                    _add_column(columns, definition)
+        except SqlError as error:
+            errors.append(error)
+    # A definition that is wrong has its error already.
+    names = {one.this.name for one in node.expressions if not isinstance(one, KeyConstraint)}
+    for mark in watermarks:
+        errors += _watermark_errors(mark, columns, names, is_first=mark is watermarks[0])
+    errors += _key_errors(node, keys, columns, names)
+    options: dict[str, OptionValue] = {}
+    try:
+        connector = find_connector(node)
+        options = connector.read_options(node)
+    except (SqlError, SqlErrors) as error:
+        raise SqlErrors([*errors, *errors_of(error)]) from error
+    primary_key = tuple(key.name for key in keys[0]) if keys else ()
     table = Table(
         name=node.this.name,
         # A key is never NULL, whether the column says so or not.
         columns=tuple(
             dataclasses.replace(column, nullable=False) if column.name in primary_key else column
-            for column in columns
+            for column in columns.values()
         ),
         primary_key=primary_key,
         connector=connector,
         options=options,
         node=node,
-        watermark=watermark,
+        watermark=watermarks[0] if watermarks else None,
     )
     if options.get("debezium.deletes") == "key" and not primary_key:
         message = f"'debezium.deletes' = 'key' needs a PRIMARY KEY in the table {table.name!r}"
-        raise SqlError(message, table.option_node("debezium.deletes"))
-    _check_metadata(table)
+        errors.append(SqlError(message, table.option_node("debezium.deletes")))
+    errors += _metadata_errors(table)
+    if errors:
+        raise SqlErrors(errors)
     return table
+
+
+def _add_column(columns: dict[str, Column], definition: exp.Expr) -> None:
+    column = _column(definition)
+    if column.name in columns:
+        message = f"the column {column.name!r} is declared twice; rename one"
+        raise SqlError(message, definition.this)
+    columns[column.name] = column
+
+
+def _watermark_errors(
+    mark: Watermark, columns: Mapping[str, Column], names: set[str], *, is_first: bool
+) -> Iterator[SqlError]:
+    if not is_first:
+        yield SqlError("a table has one WATERMARK; keep one", mark.this)
+    if mark.this.name not in names:
+        message = (
+            f"WATERMARK FOR {mark.this.name}: there is no such column; "
+            f"{did_you_mean(mark.this.name, columns)}"
+        )
+        yield SqlError(message, mark.this)
+
+
+def _key_errors(
+    node: CreateTable,
+    keys: Sequence[Sequence[exp.Expr]],
+    columns: Mapping[str, Column],
+    names: set[str],
+) -> Iterator[SqlError]:
+    for key in keys[1:]:
+        message = f"the table {node.this.name!r} has two primary keys; keep one"
+        yield SqlError(message, key[0])
+    physical = [one.name for one in columns.values() if one.kind is ColumnKind.PHYSICAL]
+    for key in keys:
+        for number, part in enumerate(key):
+            if part.name in {other.name for other in key[:number]}:
+                message = f"the primary key names {part.name!r} twice; keep one"
+                yield SqlError(message, part)
+            elif part.name in columns and part.name not in physical:
+                message = f"the primary key names {part.name!r}, which is not a physical column"
+                yield SqlError(message, part)
+            elif part.name not in names:
+                message = (
+                    f"the primary key names {part.name!r}, which is no column; "
+                    f"{did_you_mean(part.name, physical)}"
+                )
+                yield SqlError(message, part)
 
 
 def _column(definition: exp.Expr) -> Column:
@@ -188,7 +238,7 @@ def _column(definition: exp.Expr) -> Column:
     raise SqlError(message, definition)
 
 
-def _check_metadata(table: Table) -> None:
+def _metadata_errors(table: Table) -> Iterator[SqlError]:
     source_format = table.options.get("value.format", "")
     debezium = str(source_format).startswith("debezium-")
     for column in table.columns:
@@ -200,16 +250,19 @@ def _check_metadata(table: Table) -> None:
                 f"{table.name}.{column.name}: only a source has metadata columns, and the "
                 f"connector {table.connector.name!r} is none; drop METADATA"
             )
-            raise SqlError(message, column.node)
+            yield SqlError(message, column.node)
+            continue
         known = tuple(_METADATA_TYPES) if debezium else tuple(sorted(RECORD_METADATA))
         if key not in known and not (debezium and key.startswith("source.")):
             message = (
                 f"{table.name}.{column.name}: the format {source_format!r} has no metadata "
                 f"{key!r}; {did_you_mean(key, [*known, *(['source.table'] if debezium else [])])}"
             )
-            raise SqlError(message, column.node)
+            yield SqlError(message, column.node)
+            continue
         kinds = _METADATA_TYPES.get(key)
-        if kinds is not None and column_type(column).kind not in kinds:
-            wanted = "MAP<STRING, BYTES>" if key == "headers" else kinds[-1].value
+        wanted = _HEADERS if key == "headers" else kinds[-1].value if kinds else ""
+        fits = kinds is None or column_type(column).kind in kinds
+        if not fits or (key == "headers" and str(column.type) != _HEADERS):
             message = f"the metadata {key!r} is a {wanted}, not a {column.type}"
-            raise SqlError(message, column.node)
+            yield SqlError(message, column.node)

@@ -80,7 +80,8 @@ def _ticks(values: pl.Series, number: str) -> npt.NDArray[np.int64]:
     Through Arrow: each Series method that polars dispatches to its expression engine would cost
     as much as the text of a thousand rows.
     """
-    array = values.to_arrow()
+    # Without the name: one with a NUL in it makes polars panic.
+    array = values.alias("").to_arrow()
     numbers = array.buffers()[1]
     if numbers is None or len(array) == 0:
         return np.empty(0, number)
@@ -91,9 +92,12 @@ def _ticks(values: pl.Series, number: str) -> npt.NDArray[np.int64]:
 
 def _date_table_rows(days: npt.NDArray[np.int64]) -> npt.NDArray[np.bytes_]:
     index = days - _TABLE_FIRST_DAY
-    if len(days) == 0 or (index.min() >= 0 and index.max() < _TABLE_DAYS):
-        return _date_table()[index]
-    return _date_bytes(np.clip(days, _FIRST_DAY, _LAST_DAY))
+    rows = _date_table()[np.clip(index, 0, _TABLE_DAYS - 1)]
+    # A far date among the usual ones, such as 9999-12-31, must not slow down the others.
+    far = np.flatnonzero((index < 0) | (index >= _TABLE_DAYS))
+    if len(far):
+        rows[far] = _date_bytes(np.clip(days[far], _FIRST_DAY, _LAST_DAY))
+    return rows
 
 
 def _date_bytes(days: npt.NDArray[np.int64]) -> npt.NDArray[np.bytes_]:
@@ -165,11 +169,10 @@ def _strings(
         views[:, 4:] = np.where(is_long[:, None], views[:, 4:], head)
     validity = None
     if like.null_count():
-        known = like.to_arrow().is_valid().to_numpy(False)
+        known = like.alias("").to_arrow().is_valid().to_numpy(False)
         validity = pa.py_buffer(np.packbits(known, bitorder="little").tobytes())
     buffers = [validity, pa.py_buffer(views.tobytes()), pa.py_buffer(matrix.tobytes())]
-    texts = pl.Series(pa.Array.from_buffers(pa.string_view(), count, buffers))
-    return texts.alias(like.name)
+    return pl.Series(pa.Array.from_buffers(pa.string_view(), count, buffers))
 
 
 def _with_wide_years(texts: pl.Series, days: npt.NDArray[np.int64], values: pl.Series) -> pl.Series:

@@ -6,10 +6,11 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-from transforms.sql.errors import Script, Span, SqlError, SqlErrors, did_you_mean
+from transforms.sql.errors import Script, Span, SqlError, nearest
 
 _PIECES = re.compile(
-    r"(?P<comment>--[^\n]*|/\*.*?\*/)|(?P<string>'(?:[^']|'')*')|(?P<bare>\$\{[^}\n]*\})",
+    r"(?P<comment>--[^\n]*|/\*.*?\*/)|(?P<string>'(?:[^']|'')*')|(?P<name>`[^`]*`)"
+    r"|(?P<bare>\$\{[^}\n]*\})",
     re.DOTALL,
 )
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}\n]*)?\}")
@@ -20,10 +21,12 @@ class Substituted:
     """A script's text with the values in place, and where each stretch of it came from.
 
     `pieces` are (start, end, source start, source end), ascending, one for every value put in.
+    `missing` are the errors of names without a value, which stay in the text as they are.
     """
 
     text: str
     pieces: tuple[tuple[int, int, int, int], ...]
+    missing: tuple[SqlError, ...] = ()
 
     def source_span(self, span: Span) -> Span:
         """The stretch of the script as its author wrote it for a stretch of `text`."""
@@ -44,7 +47,6 @@ def substitute(script: Script, values: Mapping[str, str]) -> Substituted:
     """The script with each `${NAME}` or `${NAME:-default}` replaced; comments are left alone.
 
     A value inside quotes has its own quotes doubled, so it stays one string whatever it holds.
-    Raises SqlErrors with every name that has no value.
     """
     text: list[str] = []
     pieces: list[tuple[int, int, int, int]] = []
@@ -59,9 +61,11 @@ def substitute(script: Script, values: Mapping[str, str]) -> Substituted:
             if value is None:
                 message = (
                     f"${{{name}}} has no value: give --variable {name}=VALUE, set the environment "
-                    f"variable {name}, or write ${{{name}:-default}}; "
-                    f"{did_you_mean(name, [known for known in values if known.isupper()])}"
+                    f"variable {name}, or write ${{{name}:-default}}"
                 )
+                # The environment's names are not told: most have nothing to do with the job.
+                if near := nearest(name, values):
+                    message = f"{message}; did you mean {near}?"
                 errors.append(SqlError(message, Span(variable.start(), variable.end())))
                 continue
             kept = script.text[copied : variable.start()]
@@ -71,9 +75,8 @@ def substitute(script: Script, values: Mapping[str, str]) -> Substituted:
             text += [kept, shown]
             length = start + len(shown)
             copied = variable.end()
-    if errors:
-        raise SqlErrors([error.located(script) for error in errors])
-    return Substituted("".join([*text, script.text[copied:]]), tuple(pieces))
+    whole = "".join([*text, script.text[copied:]])
+    return Substituted(whole, tuple(pieces), tuple(error.located(script) for error in errors))
 
 
 def used_values(script: Script, values: Mapping[str, str]) -> dict[str, str]:

@@ -24,7 +24,8 @@ def read_row(field: pa.Field[Any], declared: SqlType, reading: Reader) -> Readin
     for part in declared.fields:
         index = arrow.get_field_index(part.name)
         if index >= 0:
-            parts.append((part.name, index, reading(arrow.field(index), part.type)))
+            inner = arrow.field(index).with_name(f"{field.name}.{part.name}")
+            parts.append((part.name, index, _checked(reading(inner, part.type), part.nullable)))
         elif part.nullable:
             missing.append((part.name, polars_type(part.type)))
         else:
@@ -49,20 +50,39 @@ def read_row(field: pa.Field[Any], declared: SqlType, reading: Reader) -> Readin
         )
 
     checks = [(name, step.refuses) for name, _, step in parts if step.refuses is not None]
-
+    refuses = _any_part(checks)
     expected = "; ".join(f"{name}: {step.expected}" for name, _, step in parts if step.expected)
-    return Reading(select, value, _any_part(checks), expected)
+    if refuses is None:
+        return Reading(select, value)
+    # Where the whole ROW is NULL its parts are, NOT NULL or not.
+    return Reading(select, value, lambda struct: struct.is_not_null() & refuses(struct), expected)
+
+
+def _checked(step: Reading, nullable: bool) -> Reading:
+    """The reading of a ROW's part, which refuses NULL where the part is NOT NULL."""
+    if nullable:
+        return step
+    refuses = step.refuses
+
+    def refuses_null(value: pl.Expr) -> pl.Expr:
+        null = value.is_null()
+        return null if refuses is None else null | refuses(value)
+
+    expected = f"a value, for it is NOT NULL; {step.expected}".removesuffix("; ")
+    return Reading(step.select, step.value, refuses_null, expected)
 
 
 def read_array(field: pa.Field[Any], declared: SqlType, reading: Reader) -> Reading:
-    step = reading(field.type.value_field, element_type(declared))
+    step = reading(field.type.value_field.with_name(f"{field.name}[]"), element_type(declared))
     return _list_reading(step, lambda column: step.select(column.values))
 
 
 def read_map(field: pa.Field[Any], declared: SqlType, reading: Reader) -> Reading:
     parts = {
-        "key": reading(field.type.key_field, key_type(declared)),
-        "value": reading(field.type.item_field, element_type(declared)),
+        "key": reading(field.type.key_field.with_name(f"{field.name}.key"), key_type(declared)),
+        "value": reading(
+            field.type.item_field.with_name(f"{field.name}.value"), element_type(declared)
+        ),
     }
 
     def entries(column: Any) -> pa.Array[Any]:
@@ -105,6 +125,6 @@ def _list_reading(step: Reading, select_values: Callable[[Any], pa.Array[Any]]) 
         lambda value: value.list.eval(step.value(pl.element())),
         None
         if refuses is None
-        else lambda value: value.list.eval(refuses(pl.element())).list.any(),
+        else lambda value: value.list.eval(refuses(pl.element()).fill_null(False)).list.any(),
         step.expected,
     )

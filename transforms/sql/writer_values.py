@@ -12,21 +12,14 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from transforms.sql.types import Kind, SqlType, polars_type, time_unit
+from transforms.sql.casts_text import text_of_bytes
+from transforms.sql.types import Kind, SqlType, polars_type
 from transforms.sql.writer_nested import read_array, read_map, read_row
-from transforms.sql.writer_types import (
-    DEBEZIUM_TIMES,
-    DEBEZIUM_TIMESTAMPS,
-    Reading,
-    SchemaMismatch,
-    declaration_for,
-    semantic_type,
-)
+from transforms.sql.writer_times import read_date, read_time, read_timestamp
+from transforms.sql.writer_types import Reading, SchemaMismatch, declaration_for, semantic_type
 
-_TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _INTEGER_RANGE = {Kind.TINYINT: 2**7, Kind.SMALLINT: 2**15}
 _DIGITS = {pa.int32(): 10, pa.int64(): 19}
-_INT64_LIMIT = 2**63
 
 
 def reading(field: pa.Field[Any], declared: SqlType) -> Reading:
@@ -58,7 +51,9 @@ def _reading(field: pa.Field[Any], declared: SqlType) -> Reading | None:
             )
         case Kind.INT if arrow == pa.int32() or _is_day_or_milliseconds(arrow):
             return _plain(declared, pa.int32())
-        case Kind.BIGINT if arrow in (pa.int32(), pa.int64()) or _is_long_time(arrow):
+        case Kind.BIGINT if arrow == pa.int32() or _is_day_or_milliseconds(arrow):
+            return _plain(declared, pa.int32())
+        case Kind.BIGINT if arrow == pa.int64() or _is_long_time(arrow):
             return _plain(declared, pa.int64())
         case Kind.FLOAT if arrow in (pa.float32(), pa.int32(), pa.int64()):
             return _plain(declared)
@@ -70,12 +65,12 @@ def _reading(field: pa.Field[Any], declared: SqlType) -> Reading | None:
             return _plain(declared, pa.binary())
         case Kind.STRING | Kind.VARCHAR | Kind.CHAR:
             return _text(field, declared)
-        case Kind.DATE if arrow == pa.date32() or semantic_type(field) == "Date":
-            return _plain(declared, pa.date32())
+        case Kind.DATE:
+            return read_date(field)
         case Kind.TIME:
-            return _time(field, declared)
+            return read_time(field, declared)
         case Kind.TIMESTAMP | Kind.TIMESTAMP_LTZ:
-            return _timestamp(field, declared)
+            return read_timestamp(field, declared)
         case Kind.ROW if pa.types.is_struct(arrow):
             return read_row(field, declared, reading)
         case Kind.ARRAY if pa.types.is_list(arrow):
@@ -163,84 +158,21 @@ def _text(field: pa.Field[Any], declared: SqlType) -> Reading | None:
         return Reading(_same, lambda value: value)
     if _is_variable_scale(field):
         return Reading(variable_scale_text, lambda value: value)
-    if pa.types.is_decimal(field.type):
-        return Reading(lambda column: column.cast(pa.string()), lambda value: value)
+    if pa.types.is_decimal128(field.type):
+        return Reading(_same, lambda value: value.cast(pl.String))
+    if pa.types.is_decimal256(field.type):
+        return Reading(_wide_decimal_text, lambda value: value)
     if pa.types.is_binary(field.type):
         return Reading(
             _same,
-            lambda value: value.cast(pl.String, strict=False),
-            lambda value: value.cast(pl.String, strict=False).is_null() & value.is_not_null(),
-            "UTF-8 text",
+            lambda value: text_of_bytes(value)[0],
+            lambda value: text_of_bytes(value)[1],
+            "UTF-8 text; declare the column BYTES",
         )
     return None
 
 
-def _time(field: pa.Field[Any], declared: SqlType) -> Reading | None:
-    unit = DEBEZIUM_TIMES.get(semantic_type(field), "")
-    if pa.types.is_time(field.type):
-        unit = field.type.unit
-    if not unit:
-        return None
-    integers = pa.int32() if field.type in (pa.int32(), pa.time32("ms")) else pa.int64()
-    nanoseconds = 1_000_000_000 // _TICKS[unit]
-    kept: int = 10 ** (9 - (declared.precision or 0))
-    day = 86_400 * _TICKS[unit]
-
-    def value(ticks: pl.Expr) -> pl.Expr:
-        inside = pl.when(ticks.is_between(0, day - 1)).then(ticks.cast(pl.Int64))
-        return (inside * nanoseconds // kept * kept).cast(pl.Time)
-
-    return Reading(
-        lambda column: column.cast(integers),
-        value,
-        lambda ticks: ~ticks.is_between(0, day - 1),
-        "a time of day; declare the column BIGINT for times below 0 or beyond 24 hours",
-    )
-
-
-def _timestamp(field: pa.Field[Any], declared: SqlType) -> Reading | None:
-    name = semantic_type(field)
-    target = polars_type(declared)
-    zoned = declared.kind is Kind.TIMESTAMP_LTZ
-    if name == "ZonedTimestamp" and pa.types.is_string(field.type) and zoned:
-        return Reading(
-            _same,
-            lambda value: _whole_digits(_parsed(value), declared).cast(target),
-            lambda value: _parsed(value).is_null() & value.is_not_null(),
-            "a time in ISO 8601 with its zone, of the years 1 to 262142",
-        )
-    unit = DEBEZIUM_TIMESTAMPS.get(name, "") if field.type == pa.int64() and not zoned else ""
-    if pa.types.is_timestamp(field.type) and (field.type.tz is not None or not zoned):
-        unit = field.type.unit
-    if not unit:
-        return None
-    column_unit = time_unit(declared)
-    factor = _TICKS[column_unit] // _TICKS[unit] if _TICKS[column_unit] >= _TICKS[unit] else 0
-    divisor = _TICKS[unit] // _TICKS[column_unit] if not factor else 1
-
-    def value(ticks: pl.Expr) -> pl.Expr:
-        scaled = ticks * factor if factor else ticks // divisor
-        return _whole_digits(scaled.cast(pl.Datetime(column_unit)), declared).cast(target)
-
-    limit = _INT64_LIMIT // max(factor, 1) - 1
-    return Reading(
-        lambda column: column.cast(pa.int64()),
-        value,
-        (lambda ticks: ~ticks.is_between(-limit, limit)) if factor > 1 else None,
-        f"a time that 64 bits hold in {column_unit}",
-    )
-
-
-def _parsed(value: pl.Expr) -> pl.Expr:
-    # %+ is ISO 8601 with any zone offset, 'Z' and signed years included.
-    return value.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
-
-
-def _whole_digits(value: pl.Expr, declared: SqlType) -> pl.Expr:
-    """Fractional digits beyond the declared precision cut off, towards the past as Flink does."""
-    precision = declared.precision or 0
-    step: int = 10 ** ((6 if precision <= 6 else 9) - precision)
-    if step == 1:
-        return value
-    ticks = value.to_physical()
-    return (ticks - ticks % step).cast(pl.Datetime(time_unit(declared)))
+def _wide_decimal_text(column: pa.Array[Any]) -> pa.Array[Any]:
+    # Arrow's own text has an exponent where zeros follow the point: 0E-10.
+    texts = [None if value is None else f"{value:f}" for value in column.to_pylist()]
+    return pa.array(texts, pa.string())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 from sqlglot import exp
@@ -27,7 +28,8 @@ FAILS = "fails"
 def parsed(text: str) -> exp.Expr:
     script = f"INSERT INTO o SELECT {text} FROM t"  # noqa: S608 (never sent to a database)
     statements = parse_script(Script("t.sql", script))
-    return statements[0].expression.expressions[0]
+    expression: exp.Expr = statements[0].expression.expressions[0]
+    return expression
 
 
 def type_of(text: str) -> SqlType:
@@ -63,7 +65,7 @@ class Evaluated:
 
 def evaluate(
     text: str,
-    columns: Mapping[str, tuple[str, Sequence[object]]] | None = None,
+    columns: Mapping[str, tuple[str, Any]] | None = None,
     time_zone: str = "UTC",
 ) -> Evaluated:
     """`text` over `columns`: name -> (SQL type, values). Without columns over one row."""

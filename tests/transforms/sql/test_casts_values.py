@@ -189,3 +189,14 @@ def test_a_widening_needs_no_cast(source: str, target: str) -> None:
 def test_what_may_lose_something_needs_a_cast(source: str, target: str) -> None:
     assert not is_implicit(type_of(source), type_of(target))
     assert can_cast(type_of(source), type_of(target))
+
+
+def test_a_time_that_nanoseconds_cannot_hold_fails() -> None:
+    for kind, value in (
+        ("TIMESTAMP(3)", at("9999-01-01 00:00:00")),
+        ("DATE", dt.date(9999, 1, 1)),
+        ("STRING", "9999-01-01 00:00:00"),
+        ("TIMESTAMP_LTZ(3)", at("9999-01-01 00:00:00+00:00")),
+    ):
+        found = evaluate("CAST(a AS TIMESTAMP(9))", {"a": (kind, [value, None])})
+        assert found.values == [FAILS, None]

@@ -227,3 +227,20 @@ def test_the_rules_of_precision_are_flinks() -> None:
     assert str(type_rules.division_type(money, small)) == "DECIMAL(38, 12)"
     assert str(type_rules.division_type(small, money)) == "DECIMAL(38, 16)"
     assert str(type_rules.remainder_type(money, small)) == "DECIMAL(26, 18)"
+
+
+@pytest.mark.parametrize("unit", ["MONTH", "DAY"])
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP(3)"])
+def test_a_date_outside_the_calendar_fails_that_row_alone(kind: str, unit: str) -> None:
+    day = dt.date(2026, 1, 1) if kind == "DATE" else at("2026-01-01 00:00:00")
+    columns = {"d": (kind, [day] * 4), "n": ("INT", [0, 2**24, -(2**24), None])}
+    found = evaluate(f"d + n * INTERVAL '1' {unit}", columns)
+    assert found.values == [day, FAILS, FAILS, None]
+
+
+def test_months_move_a_timestamp_of_nanoseconds() -> None:
+    columns = {"t": ("TIMESTAMP(9)", [at("2026-01-31 00:00:00.000001"), at("1969-12-31 00:00:00")])}
+    assert evaluate("t + INTERVAL '1' MONTH", columns).values == [
+        at("2026-02-28 00:00:00.000001"),
+        at("1970-01-31 00:00:00"),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from decimal import Decimal
 
@@ -81,7 +82,11 @@ REACHED = [
     ("GREATEST(a, 1 / a)", [1, FAILS, None]),
     ("1 / a IS NULL", [False, FAILS, True]),
     ("a IN (5, 1 / a)", [True, FAILS, None]),
+    ("a IN (0, 1 / a)", [True, True, None]),
+    ("1 / a IN (7, 1)", [True, FAILS, None]),
     ("1 / a BETWEEN 0 AND 1", [True, FAILS, None]),
+    ("a BETWEEN 1 AND 1 / a", [True, False, None]),
+    ("a BETWEEN 0 AND 1 / a", [True, FAILS, None]),
 ]
 
 
@@ -107,6 +112,9 @@ CHOICES = [
     ("LEAST('b', 'a')", "CHAR(1)", ["a", "a"]),
     ("GREATEST(1, n)", "INT", [None, None]),
     ("LEAST(3, 1, 2)", "INT", [1, 1]),
+    ("CAST(GREATEST(CAST('NaN' AS DOUBLE), f, 1.5E0) AS STRING)", "STRING", ["NaN", "NaN"]),
+    ("LEAST(CAST('NaN' AS DOUBLE), f, 1.5E0)", "DOUBLE", [0.5, 0.5]),
+    ("GREATEST(DATE '2026-01-01', DATE '2025-01-01')", "DATE", [dt.date(2026, 1, 1)] * 2),
 ]
 
 

@@ -130,6 +130,14 @@ def test_every_character_of_a_string_comes_back_and_unicode_stays_as_it_is() -> 
     assert "\n" not in text
 
 
+def test_a_name_may_hold_a_nul_character() -> None:
+    row = types.row(Field("\x00", types.DATE), Field("\x00b", types.timestamp(3)))
+    value = {"\x00": None, "\x00b": 0}
+    assert texts([value], row, name="\x00") == [
+        '{"\\u0000":{"\\u0000":null,"\\u0000b":"1970-01-01 00:00:00"}}'
+    ]
+
+
 def test_a_map_is_an_object_with_the_texts_of_its_keys() -> None:
     by_number = types.map_of(types.decimal(3, 1), types.BYTES)
     value = [{"key": Decimal("1.0"), "value": b"\x00\xff"}, {"key": Decimal("2.5"), "value": None}]

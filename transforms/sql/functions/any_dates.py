@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.sql.expression import Call, Expression, function
+from transforms.sql.expression import Call, Expression
 from transforms.sql.functions.arguments import (
     expect_count,
     literal_text,
@@ -20,6 +20,7 @@ from transforms.sql.functions.arguments import (
 )
 from transforms.sql.functions.calendar import FIRST_SECOND, LAST_SECOND, SECOND_MICROS
 from transforms.sql.functions.patterns_of_time import written_parts
+from transforms.sql.functions.registration import function
 from transforms.sql.functions.time_formats import PatternError, Style, split_pattern
 from transforms.sql.functions.time_reading import Reader, reader
 from transforms.sql.functions.time_writing import written
@@ -60,10 +61,15 @@ def read_any(texts: pl.Series, readers: list[Reader | int]) -> pl.Series:
     A text with an offset is in UTC then.
     """
     found: list[pl.Series] = []
+    if not isinstance(readers[0], int):
+        usual = readers[0].usual_micros(texts)
+        if usual is not None:
+            return usual
     for read in readers:
         if isinstance(read, int):
-            number = texts.str.extract("^([+-]?[0-9]{1,19})$").cast(pl.Int128(), strict=False)
-            micros = number * read
+            number = pl.col("text").str.extract("^([+-]?[0-9]{1,19})$").cast(pl.Int128())
+            unit = pl.lit(read, dtype=pl.Int128())
+            micros = texts.to_frame("text").select(number * unit).to_series()
         else:
             frame = read.read(texts)
             seconds = pl.col("seconds") - pl.col("offset").fill_null(0)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import polars as pl
 
 from transforms.sql.casts import coerce
-from transforms.sql.expression import Call, Expression, function
+from transforms.sql.expression import Call, Expression
 from transforms.sql.functions.arguments import (
     expect_at_least,
     expect_count,
@@ -18,6 +18,7 @@ from transforms.sql.functions.arguments import (
     text,
     whole,
 )
+from transforms.sql.functions.registration import function
 from transforms.sql.type_rules import common_type
 from transforms.sql.types import BOOLEAN, INT, STRING, Field, Kind, SqlType, array, map_of, row
 

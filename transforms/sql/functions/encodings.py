@@ -10,7 +10,7 @@ from collections.abc import Callable
 import polars as pl
 import pyarrow as pa
 
-from transforms.sql.expression import NOW, Call, Expression, function
+from transforms.sql.expression import NOW, Call, Expression
 from transforms.sql.functions.arguments import (
     binary,
     expect_count,
@@ -24,6 +24,7 @@ from transforms.sql.functions.arguments import (
     text,
     whole,
 )
+from transforms.sql.functions.registration import function
 from transforms.sql.types import BINARIES, BYTES, INT, INTEGERS, STRING, STRINGS
 
 Digest = Callable[[bytes], str]

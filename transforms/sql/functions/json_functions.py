@@ -12,7 +12,7 @@ from collections.abc import Callable
 import polars as pl
 from sqlglot import exp
 
-from transforms.sql.expression import Call, Expression, Failure, function
+from transforms.sql.expression import Call, Expression, Failure
 from transforms.sql.functions.arguments import (
     expect_count,
     literal_text,
@@ -31,6 +31,7 @@ from transforms.sql.functions.json_paths import (
     parse_path,
     scalar_text,
 )
+from transforms.sql.functions.registration import function
 from transforms.sql.type_rules import sql_type
 from transforms.sql.types import BOOLEAN, STRING, Kind, SqlType, polars_type
 
@@ -82,7 +83,9 @@ def _raise() -> object:
     raise _RefusedError
 
 
-def _behaviour(call: Call, clause: str, words: dict[str, object], default: str) -> Behaviour:
+def _behaviour(
+    call: Call, clause: str, words: dict[str, object], default: str, takes_default: bool = False
+) -> Behaviour:
     """What ON EMPTY or ON ERROR gives: the value of a word, of the literal after DEFAULT, or
     _RefusedError for ERROR."""
     node = call.node.args.get(clause)
@@ -95,7 +98,7 @@ def _behaviour(call: Call, clause: str, words: dict[str, object], default: str) 
             message = f"{word} {shown} is not possible; there is: {', '.join([*words, 'ERROR'])}"
             raise call.error(message)
         return lambda: words[word]
-    if "DEFAULT" in words or not isinstance(node, exp.Expr):
+    if not takes_default or not isinstance(node, exp.Expr):
         message = f"DEFAULT {shown} is not possible here; there is: {', '.join(words)}"
         raise call.error(message)
     value = _constant(call, node, shown)
@@ -146,8 +149,8 @@ def _evaluated(
 def json_value(call: Call) -> Expression:
     """The scalar at a path. Without a value it is empty in lax mode and an error in strict."""
     path, kind = _path(call), _returning(call)
-    on_empty = _behaviour(call, "on_empty", {"NULL": None}, "NULL")
-    on_error = _behaviour(call, "on_error", {"NULL": None}, "NULL")
+    on_empty = _behaviour(call, "on_empty", {"NULL": None}, "NULL", takes_default=True)
+    on_error = _behaviour(call, "on_error", {"NULL": None}, "NULL", takes_default=True)
     if path is None:
         return null_result(call, kind)
 
@@ -218,8 +221,8 @@ def json_query(call: Call) -> Expression:
     """The object or array at a path, as JSON with its members sorted by name."""
     path = _path(call)
     words: dict[str, object] = {"NULL": None, "EMPTY ARRAY": "[]", "EMPTY OBJECT": "{}"}
-    on_empty = _behaviour(call, "on_empty", {**words}, "NULL")
-    on_error = _behaviour(call, "on_error", {**words}, "NULL")
+    on_empty = _behaviour(call, "on_empty", words, "NULL")
+    on_error = _behaviour(call, "on_error", words, "NULL")
     if call.node.args.get("returning") is not None and _returning(call) != STRING:
         message = "RETURNING takes STRING alone"
         raise call.error(message)
@@ -242,7 +245,7 @@ def json_query(call: Call) -> Expression:
 def json_exists(call: Call) -> Expression:
     """Whether a path leads to a value that is not null; an error is FALSE unless said otherwise."""
     path = _path(call)
-    words: dict[str, object] = {"TRUE": True, "FALSE": False, "UNKNOWN": None, "DEFAULT": None}
+    words: dict[str, object] = {"TRUE": True, "FALSE": False, "UNKNOWN": None}
     on_error = _behaviour(call, "on_error", words, "FALSE")
     if path is None:
         return null_result(call, BOOLEAN)

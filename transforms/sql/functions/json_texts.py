@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import polars as pl
 
-from transforms.sql.expression import Call, Expression, function
+from transforms.sql.expression import Call, Expression
 from transforms.sql.functions.arguments import expect_count, null_result, result, text
+from transforms.sql.functions.registration import function
 from transforms.sql.types import STRING, Kind, SqlType
 
 _quoted: Callable[[str], str] = json.JSONEncoder(ensure_ascii=False).encode

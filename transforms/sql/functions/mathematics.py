@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import polars as pl
 
-from transforms.sql.expression import Call, Expression, function
+from transforms.sql.expression import Call, Expression
 from transforms.sql.functions.arguments import double, expect_count, result
+from transforms.sql.functions.registration import function
 from transforms.sql.types import DOUBLE
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from transforms.sql.expression import Call, Expression, Failure, function
+from transforms.sql.expression import Call, Expression, Failure
 from transforms.sql.functions.arguments import (
     expect_count,
     literal_whole,
@@ -15,6 +15,7 @@ from transforms.sql.functions.arguments import (
     refusal,
     result,
 )
+from transforms.sql.functions.registration import function
 from transforms.sql.types import (
     DOUBLE,
     INT,

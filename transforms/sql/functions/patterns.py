@@ -11,7 +11,7 @@ import re
 import polars as pl
 from polars.exceptions import PolarsError
 
-from transforms.sql.expression import Call, Expression, function
+from transforms.sql.expression import Call, Expression
 from transforms.sql.functions.arguments import (
     expect_count,
     literal_text,
@@ -20,6 +20,7 @@ from transforms.sql.functions.arguments import (
     result,
     text,
 )
+from transforms.sql.functions.registration import function
 from transforms.sql.types import BOOLEAN, INT, STRING
 
 _ASCII_CLASSES = {

@@ -10,6 +10,7 @@ from transforms.sql.functions.calendar import SECOND_MICROS, instant_of
 from transforms.sql.functions.time_formats import Part, PatternError, Style, split_pattern
 from transforms.sql.functions.time_reading import Reader, reader
 from transforms.sql.functions.time_writing import check_writable
+from transforms.sql.functions.usual_times import usual_pattern
 
 
 def literal_parts(call: Call, index: int, default: str) -> tuple[Part, ...] | None:
@@ -52,6 +53,7 @@ STANDARD_TIMESTAMP = Reader(
     r"(?: (?P<g3>[0-9]{1,2}):(?P<g4>[0-9]{1,2}):(?P<g5>[0-9]{1,2})(?:\.(?P<g6>[0-9]{0,9}))?)?$",
     tuple(Part(letter, 1) for letter in "yMdHmsS"),
     Style.SMART,
+    usual=usual_pattern(split_pattern("yyyy-MM-dd HH:mm:ss")),
     optional=4,
 )
 
@@ -59,6 +61,9 @@ STANDARD_TIMESTAMP = Reader(
 def read_local(texts: pl.Series, *readers: Reader, unit: int = 1) -> pl.Series:
     """Microseconds since 1970 of the local times in a batch of texts, cut to `unit` microseconds;
     the first reader that finds a time counts, NULL where none does."""
+    usual = readers[0].usual_micros(texts)
+    if usual is not None:
+        return usual if unit == 1 else usual // unit * unit
     return pl.select(
         pl.coalesce(
             [

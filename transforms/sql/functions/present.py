@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import polars as pl
 
-from transforms.sql.expression import NOW, Call, Expression, function
+from transforms.sql.expression import NOW, Call, Expression
 from transforms.sql.functions.arguments import expect_count, result
 from transforms.sql.functions.calendar import local_of
+from transforms.sql.functions.registration import function
 from transforms.sql.types import DATE, SqlType, time, timestamp, timestamp_ltz
 
 

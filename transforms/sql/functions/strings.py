@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from transforms.sql.expression import Call, Expression, function
+from transforms.sql.expression import Call, Expression
 from transforms.sql.functions.arguments import (
     LONGEST_TEXT,
     expect_at_least,
@@ -17,6 +17,7 @@ from transforms.sql.functions.arguments import (
     text,
     whole,
 )
+from transforms.sql.functions.registration import function
 from transforms.sql.types import BOOLEAN, INT, STRING
 
 
@@ -110,6 +111,7 @@ def replace(call: Call) -> Expression:
         return result(call, value.str.replace_all(constant, new, literal=True), STRING)
     # polars replaces no pattern that differs by row; splitting does. The empty pattern stands
     # before, between and after all characters.
+    value = pl.when(old.is_not_null()).then(value)
     joined = value.str.split(old).list.join(new)
     replaced = pl.when(old == "").then(pl.concat_str([new, joined, new])).otherwise(joined)
     emptied = pl.when((value == "") & (old == "")).then(new).otherwise(replaced)
@@ -136,7 +138,7 @@ def _register_pad(name: str, at_start: bool) -> None:
     def pad(call: Call) -> Expression:
         expect_count(call, 3)
         value, length, filler = text(call, 0), whole(call, 1), text(call, 2)
-        too_long = length > LONGEST_TEXT
+        too_long = (length > LONGEST_TEXT) & value.is_not_null() & filler.is_not_null()
         missing = (length - value.str.len_chars()).clip(0)
         missing = pl.when(too_long).then(0).otherwise(missing)
         width = filler.str.len_chars().cast(pl.Int64())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.sql.expression import Call, Expression, function
+from transforms.sql.expression import Call, Expression
 from transforms.sql.functions.arguments import expect_count, result, text, whole
+from transforms.sql.functions.registration import function
 from transforms.sql.functions.strings import characters
 from transforms.sql.types import INT, STRING, array
 

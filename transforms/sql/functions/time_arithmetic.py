@@ -9,8 +9,9 @@ from __future__ import annotations
 import polars as pl
 from sqlglot import exp
 
+from transforms.sql.compile_batches import on_batches
 from transforms.sql.errors import did_you_mean
-from transforms.sql.expression import Call, Expression, function
+from transforms.sql.expression import Call, Expression
 from transforms.sql.functions.arguments import (
     expect_count,
     null_result,
@@ -27,6 +28,7 @@ from transforms.sql.functions.calendar import (
     days_of,
     month_length,
 )
+from transforms.sql.functions.registration import function
 from transforms.sql.types import (
     BIGINT,
     INT,
@@ -177,12 +179,27 @@ def _quotient(value: pl.Expr, unit: int) -> pl.Expr:
 
 
 def _month_difference(start: pl.Expr, end: pl.Expr) -> pl.Expr:
-    earlier, later = pl.min_horizontal(start, end), pl.max_horizontal(start, end)
+    return on_batches(_months_between, [start, end], pl.Int64())
+
+
+def _months_between(frame: pl.DataFrame) -> pl.Series:
+    start, end = pl.col("0"), pl.col("1")
+    earlier, later = pl.col("earlier"), pl.col("later")
     first_year, first_month, _, _ = _civil(earlier)
     last_year, last_month, _, _ = _civil(later)
     months = (last_year - first_year) * 12 + last_month - first_month
     # The last month counts once its day and time are reached; the 31st of January and a month
     # is the end of February.
-    unfinished = _months_later(earlier, months) > later
-    whole_months = months - unfinished.cast(pl.Int64())
-    return pl.when(end < start).then(-whole_months).otherwise(whole_months)
+    unfinished = _months_later(earlier, pl.col("months")) > later
+    whole_months = pl.col("months") - unfinished.cast(pl.Int64())
+    signed = pl.when(end < start).then(-whole_months).otherwise(whole_months)
+    # The earlier of a time and NULL is the time, for polars.
+    known = pl.when(start.is_not_null() & end.is_not_null()).then(signed)
+    return (
+        frame.with_columns(
+            earlier=pl.min_horizontal(start, end), later=pl.max_horizontal(start, end)
+        )
+        .with_columns(months=months)
+        .select(known.alias("months"))
+        .to_series()
+    )

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import polars as pl
 
-from transforms.sql.expression import Call, Expression, function
+from transforms.sql.expression import Call, Expression
 from transforms.sql.functions.arguments import expect_count, null_result, of_kinds, result
+from transforms.sql.functions.registration import function
 from transforms.sql.types import BIGINT, TIMESTAMPS, Kind
 
 Field = Callable[[pl.Expr], pl.Expr]

@@ -11,6 +11,7 @@ import polars as pl
 
 from transforms.sql.functions.calendar import DAY_SECONDS, days_of, month_length
 from transforms.sql.functions.time_formats import Part, PatternError, Style
+from transforms.sql.functions.usual_times import UsualPattern, usual_pattern
 
 _MONTHS = (
     ("Jan", "January"),
@@ -45,6 +46,8 @@ class Reader:
     expression: str
     groups: tuple[Part, ...]
     style: Style
+    usual: UsualPattern | None = None
+    """The pattern's fixed form where it has one: then most texts are read by it alone."""
     optional: int = 0
     """How many of the last groups may be missing; they are then the field's least value."""
 
@@ -52,6 +55,29 @@ class Reader:
         """Columns `seconds` and `nanos` of the local time since 1970, both Int64 and NULL where
         the text is no time of the pattern, and `offset`, seconds east of UTC, NULL where the text
         has none."""
+        if self.usual is None:
+            return self._by_fields(texts)
+        micros = self.usual.micros(texts)
+        found = micros.to_frame("micros").select(
+            seconds=pl.col("micros") // 1_000_000,
+            nanos=pl.col("micros") % 1_000_000 * 1_000,
+            offset=pl.lit(None, pl.Int64()),
+        )
+        if micros.null_count() == texts.null_count():
+            return found
+        rest = self._by_fields(texts.set(micros.is_not_null(), None))
+        return pl.DataFrame(
+            [found[name].zip_with(micros.is_not_null(), rest[name]) for name in found.columns]
+        )
+
+    def usual_micros(self, texts: pl.Series) -> pl.Series | None:
+        """Microseconds since 1970, if every text of the batch has the usual form; else None."""
+        if self.usual is None:
+            return None
+        micros = self.usual.micros(texts)
+        return micros if micros.null_count() == texts.null_count() else None
+
+    def _by_fields(self, texts: pl.Series) -> pl.DataFrame:
         if not self.groups:
             return self._resolved(texts.str.contains(self.expression).to_frame("found"))
         frame = texts.str.extract_groups(self.expression).struct.unnest()
@@ -201,7 +227,7 @@ def reader(parts: tuple[Part, ...], style: Style) -> Reader:
         groups.append(part)
     # SimpleDateFormat stops where the pattern ends; what follows is not looked at.
     end = "" if style is Style.LENIENT else "$"
-    return Reader(f"^{expression}{end}", tuple(groups), style)
+    return Reader(f"^{expression}{end}", tuple(groups), style, usual_pattern(parts))
 
 
 def _group(part: Part, index: int, abuts: bool, style: Style) -> str:

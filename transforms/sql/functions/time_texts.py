@@ -7,7 +7,7 @@ import zoneinfo
 
 import polars as pl
 
-from transforms.sql.expression import Call, Expression, function
+from transforms.sql.expression import Call, Expression
 from transforms.sql.functions.arguments import (
     expect_count,
     literal_text,
@@ -32,9 +32,11 @@ from transforms.sql.functions.patterns_of_time import (
     reader_of,
     written_parts,
 )
+from transforms.sql.functions.registration import function
 from transforms.sql.functions.time_formats import Part, Style, split_pattern
 from transforms.sql.functions.time_reading import Reader
 from transforms.sql.functions.time_writing import written
+from transforms.sql.functions.usual_times import usual_pattern
 from transforms.sql.types import DATE, STRING, STRINGS, TIMESTAMPS, Kind, timestamp, timestamp_ltz
 
 STANDARD_PATTERN = "yyyy-MM-dd HH:mm:ss"
@@ -45,6 +47,7 @@ STANDARD_DATE = Reader(
     r"^ *(?P<g0>[0-9]{1,4})(?: *- *(?P<g1>[0-9]{1,2})(?: *- *(?P<g2>[0-9]{1,2}))?)?(?: .*)?$",
     tuple(Part(letter, 1) for letter in "yMd"),
     Style.EXACT,
+    usual=usual_pattern(split_pattern("yyyy-MM-dd")),
     optional=2,
 )
 

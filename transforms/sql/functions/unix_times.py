@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.sql.expression import NOW, Call, Expression, function
+from transforms.sql.expression import NOW, Call, Expression
 from transforms.sql.functions.arguments import (
     expect_count,
     literal_whole,
@@ -22,12 +22,15 @@ from transforms.sql.functions.calendar import (
     SECOND_MICROS,
 )
 from transforms.sql.functions.patterns_of_time import literal_parts, read_instant, written_parts
-from transforms.sql.functions.time_formats import Part, Style
+from transforms.sql.functions.registration import function
+from transforms.sql.functions.time_formats import Part, Style, split_pattern
 from transforms.sql.functions.time_texts import to_timestamp_ltz_of_text
 from transforms.sql.functions.time_writing import written
+from transforms.sql.time_text import timestamp_texts
 from transforms.sql.types import BIGINT, STRING, timestamp_ltz
 
 DEFAULT_PATTERN = "yyyy-MM-dd HH:mm:ss"
+_STANDARD = split_pattern(DEFAULT_PATTERN)
 NOT_A_TIME = -(2**63)
 """What UNIX_TIMESTAMP gives for a text that is no time, as Flink documents it."""
 
@@ -74,6 +77,17 @@ def write_unix_seconds(seconds: pl.Series, parts: tuple[Part, ...], zone: str) -
     Java counts in milliseconds of 64 bits that wrap around, and so do we. Before 1582 Java would
     give days of the Julian calendar; these are Gregorian.
     """
+    least, most = seconds.min(), seconds.max()
+    if (
+        parts == _STANDARD
+        and isinstance(least, int)
+        and isinstance(most, int)
+        and FIRST_SECOND + 86_400 <= least <= most <= LAST_SECOND - 86_400
+    ):
+        local = (seconds * SECOND_MICROS).cast(pl.Datetime("us", "UTC"))
+        if zone != "UTC":
+            local = local.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+        return timestamp_texts(local)
     frame = seconds.to_frame("seconds").with_columns(
         seconds=(pl.col("seconds") * 1000) // 1000,
     )

@@ -16,8 +16,9 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from transforms.sql.expression import FUNCTIONS, Call, Expression, function
+from transforms.sql.expression import FUNCTIONS, Call, Expression
 from transforms.sql.functions.arguments import expect_count, refusal
+from transforms.sql.functions.registration import function
 from transforms.sql.types import Kind, SqlType, polars_type
 
 Implementation = Callable[..., pl.Series]

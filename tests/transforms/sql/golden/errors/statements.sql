@@ -1,0 +1,28 @@
+-- Statements that are not SQL: each has its own error, and the others are still read.
+CREATE TABLE no_type (id) WITH ('connector' = 'print');
+CREATE TABLE key_enforced (id BIGINT, PRIMARY KEY (id)) WITH ('connector' = 'print');
+CREATE TABLE unquoted (id BIGINT) WITH (connector = 'print');
+CREATE TABLE no_value (id BIGINT) WITH ('connector' = print);
+CREATE TABLE no_columns ();
+CREATE TABLE open_brackets (id BIGINT WITH ('connector' = 'print');
+CREATE TABLE watermark_of_what (ts TIMESTAMP(3), WATERMARK FOR ts) WITH ('connector' = 'print');
+CREATE VIEW no_query;
+CREATE VIEW no_select AS items;
+CREATE FUNCTION f AS 'com.example.F';
+ALTER TABLE items ADD COLUMN x INT;
+DROP TABLE items;
+SELECT 1;
+UPDATE items SET x = 1;
+INSERT INTO sink VALUES (1);
+INSERT OVERWRITE sink SELECT 1;
+INSERT INTO sink SELECT FROM items;
+INSERT INTO sink SELECT id FROM items WHERE;
+INSERT INTO sink SELECT CASE WHEN TRUE THEN 1 FROM items;
+INSERT INTO sink SELECT CAST(id AS) FROM items;
+INSERT INTO sink SELECT JSON_VALUE(id, '$.a' NULL ON NOTHING) FROM items;
+INSERT INTO sink SELECT (1 + 2 FROM items;
+SET time_zone = 'UTC';
+SET 'pipeline.name' 'x';
+EXECUTE STATEMENT SET INSERT INTO sink SELECT 1 FROM items;
+EXECUTE STATEMENT SET BEGIN SELECT 1; END;
+CREATE TABLE last_one (id BIGINT) WITH ('connector' = 'nowhere');

@@ -1,0 +1,1 @@
+INSERT INTO sink SELECT 'it''s' FROM items; /* and so on

@@ -1,0 +1,207 @@
+"""SQL values as JSON text, with polars' own encoder wherever it writes them right."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+
+import polars as pl
+
+from transforms.sql import time_text
+from transforms.sql.json_options import JsonOptions
+from transforms.sql.types import FLOATS, TIMESTAMPS, Field, Kind, SqlType
+
+Column = tuple[str, pl.Expr, SqlType]
+
+NULL = pl.lit("null")
+
+
+class Encoder:
+    """Builds the expressions. A type is *plain* when polars' own `json_encode`, much the fastest
+    way, writes it right, if need be after its leaves are turned into texts. What is not plain is
+    put together from fragments: `json_encode` writes NaN as null and a DECIMAL as a string, knows
+    no maps, and panics on bytes and on far years."""
+
+    def __init__(self, options: JsonOptions) -> None:
+        self.options = options
+        self.separator = "T" if options.timestamp_format == "ISO-8601" else " "
+
+    def is_plain(self, sql_type: SqlType) -> bool:
+        match sql_type:
+            case SqlType(kind=Kind.DECIMAL):
+                return self.options.decimal_as_string
+            case SqlType(kind=Kind.ROW, fields=fields):
+                # json_encode writes a field that is NULL, and a struct without fields as null.
+                return (
+                    bool(fields)
+                    and not self.options.ignore_null_fields
+                    and all(self.is_plain(field.type) for field in fields)
+                )
+            case SqlType(kind=Kind.ARRAY, element=SqlType() as element):
+                return self.is_plain(element)
+        return sql_type.kind not in (*FLOATS, Kind.MAP)
+
+    def plain(self, value: pl.Expr, sql_type: SqlType) -> pl.Expr:
+        """A plain value with its leaves as `json_encode` can write them."""
+        if _is_native(sql_type):
+            return value
+        match sql_type:
+            case SqlType(kind=Kind.ROW, fields=fields):
+                parts = [
+                    self.plain(member, part).alias(name)
+                    for name, member, part in members_of(value, fields)
+                ]
+                return pl.when(value.is_not_null()).then(pl.struct(parts))
+            case SqlType(kind=Kind.ARRAY, element=SqlType() as element):
+                return value.list.eval(self.plain(pl.element(), element))
+        return self.leaf(value, sql_type)
+
+    def leaf(self, value: pl.Expr, sql_type: SqlType) -> pl.Expr:
+        if sql_type.kind in (Kind.DATE, Kind.TIME, *TIMESTAMPS):
+            texts = functools.partial(self.time_texts, sql_type=sql_type)
+            return value.map_batches(texts, return_dtype=pl.String, is_elementwise=True)
+        if sql_type.kind is Kind.INTERVAL:
+            return value.dt.total_milliseconds()
+        if sql_type.is_binary:
+            return value.bin.encode("base64")
+        return value
+
+    def time_texts(self, values: pl.Series, sql_type: SqlType) -> pl.Series:
+        """A column of dates or times as texts, without quotes."""
+        match sql_type.kind:
+            case Kind.DATE:
+                return time_text.date_texts(values)
+            case Kind.TIME:
+                return time_text.time_texts(values)
+        zone = "Z" if sql_type.kind is Kind.TIMESTAMP_LTZ else ""
+        return time_text.timestamp_texts(values, self.separator, zone)
+
+    def text(self, value: pl.Expr, sql_type: SqlType) -> pl.Expr:
+        """The JSON text of a value, 'null' for NULL; NULL when a map below has a NULL key."""
+        if self.is_plain(sql_type):
+            encoded = pl.struct(self.plain(value, sql_type).alias("")).struct.json_encode()
+            return encoded.str.strip_prefix('{"":').str.strip_suffix("}")
+        match sql_type:
+            case SqlType(kind=Kind.DECIMAL):
+                return value.cast(pl.String).fill_null("null")
+            case SqlType(kind=Kind.ROW, fields=fields):
+                text = self.object_text(members_of(value, fields))
+            case SqlType(kind=Kind.ARRAY, element=SqlType() as element):
+                items = value.list.eval(self.text(pl.element(), element))
+                text = _joined("[", items, "]")
+            case SqlType(kind=Kind.MAP, key=SqlType() as key, element=SqlType() as element):
+                entry = self.entry_text(key, element)
+                text = _joined("{", value.list.eval(entry), "}")
+            case _:
+                return _float_text(value)
+        # Not fill_null, which would hide the NULL of a row that has no JSON form.
+        return pl.when(value.is_null()).then(NULL).otherwise(text)
+
+    def entry_text(self, key: SqlType, element: SqlType) -> pl.Expr:
+        name = pl.element().struct.field("key")
+        text = self.leaf(name, key).cast(pl.String)
+        if key.kind in FLOATS:
+            text = _float_text(name).str.strip_chars('"')
+        quoted = pl.struct(text.alias("")).struct.json_encode()
+        pieces: list[pl.Expr | str] = [
+            quoted.str.strip_prefix('{"":').str.strip_suffix("}"),
+            ":",
+            self.text(pl.element().struct.field("value"), element),
+        ]
+        return pl.when(name.is_not_null()).then(concatenated(pieces))
+
+    def object_text(self, members: Sequence[Column]) -> pl.Expr:
+        """The JSON object of `members`, for the rows where it isn't NULL as a whole."""
+        if not members:
+            return pl.lit("{}")
+        if self.options.ignore_null_fields:
+            return self.object_of_known(members)
+        pieces: list[pl.Expr | str] = []
+        run: list[pl.Expr] = []
+        opened = closed = False
+        for position, (name, value, sql_type) in enumerate(members):
+            last = position == len(members) - 1
+            if self.is_plain(sql_type):
+                run.append(self.plain(value, sql_type).alias(name))
+                if not last and self.is_plain(members[position + 1][2]):
+                    continue
+                # The braces of the first and the last run are those of the object.
+                encoded = pl.struct(run).struct.json_encode()
+                encoded = encoded.str.strip_prefix("{") if opened else encoded
+                encoded, closed = (
+                    (encoded, True) if last else (encoded.str.strip_suffix("}"), False)
+                )
+                pieces += [",", encoded] if opened else [encoded]
+                run = []
+            else:
+                pieces.append(f"{',' if opened else '{'}{quoted(name)}:")
+                pieces.append(self.text(value, sql_type))
+            opened = True
+        return concatenated(pieces if closed else [*pieces, "}"])
+
+    def object_of_known(self, members: Sequence[Column]) -> pl.Expr:
+        pieces: list[pl.Expr | str] = []
+        for name, value, sql_type in members:
+            member = concatenated([f",{quoted(name)}:", self.text(value, sql_type)])
+            pieces.append(pl.when(value.is_null()).then(pl.lit("")).otherwise(member))
+        return concatenated(["{", concatenated(pieces).str.strip_prefix(","), "}"])
+
+
+def _is_native(sql_type: SqlType) -> bool:
+    """Whether a plain type needs no change at all before `json_encode`."""
+    match sql_type:
+        case SqlType(kind=Kind.ROW, fields=fields):
+            return all(_is_native(field.type) for field in fields)
+        case SqlType(kind=Kind.ARRAY, element=SqlType() as element):
+            return _is_native(element)
+    return (
+        sql_type.is_integer
+        or sql_type.is_string
+        or sql_type.kind in (Kind.NULL, Kind.BOOLEAN, Kind.DECIMAL)
+    )
+
+
+def members_of(value: pl.Expr, fields: tuple[Field, ...]) -> list[Column]:
+    names = [field.name for field in fields]
+    if any(name == "*" or name.startswith("^") for name in names):
+        # polars would take such a name for a pattern.
+        names = [str(position) for position in range(len(fields))]
+        value = value.struct.rename_fields(names)
+    return [
+        (field.name, value.struct.field(name), field.type)
+        for name, field in zip(names, fields, strict=True)
+    ]
+
+
+def _float_text(value: pl.Expr) -> pl.Expr:
+    return (
+        pl.when(value.is_finite())
+        .then(value.cast(pl.String))
+        .when(value.is_nan())
+        .then(pl.lit('"NaN"'))
+        .when(value > 0)
+        .then(pl.lit('"Infinity"'))
+        .when(value < 0)
+        .then(pl.lit('"-Infinity"'))
+        .otherwise(NULL)
+    )
+
+
+def _joined(start: str, items: pl.Expr, end: str) -> pl.Expr:
+    return concatenated([start, items.list.join(",", ignore_nulls=False), end])
+
+
+def concatenated(pieces: Sequence[pl.Expr | str]) -> pl.Expr:
+    """The pieces one after another, constants side by side as one."""
+    merged: list[pl.Expr | str] = []
+    for piece in pieces:
+        if isinstance(piece, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += piece
+        else:
+            merged.append(piece)
+    return pl.concat_str([pl.lit(piece) if isinstance(piece, str) else piece for piece in merged])
+
+
+def quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
