@@ -91,24 +91,22 @@ class _WritePart(beam.DoFn):
         yield GlobalWindows.windowed_value(self._part)
 
 
-class _PutTogether(beam.DoFn):
-    """Makes one file of its parts, in their order, and removes them."""
-
-    def process(self, element: str, parts: Sequence[Part]) -> Iterator[str]:
-        ordered = [part.path for part in sorted(parts)]
-        whole = _part_path(element)
-        try:
-            with _create(whole) as target:
-                for path in ordered:
-                    with FileSystems.open(path, compression_type=_PLAIN) as source:
-                        shutil.copyfileobj(source, target, _COPY_BYTES)
-            # Only now, and at once: a reader sees the old file or the whole new one.
-            FileSystems.rename([whole], [element])
-            if ordered:
-                FileSystems.delete(ordered)
-        except (OSError, BeamIOError) as error:
-            raise _write_error(element, error) from error
-        yield element
+def _put_together(path: str, parts: Sequence[Part]) -> str:
+    """Makes one file of its parts, in their order, and removes them; the file's path."""
+    ordered = [part.path for part in sorted(parts)]
+    whole = _part_path(path)
+    try:
+        with _create(whole) as target:
+            for part_path in ordered:
+                with FileSystems.open(part_path, compression_type=_PLAIN) as source:
+                    shutil.copyfileobj(source, target, _COPY_BYTES)
+        # Only now, and at once: a reader sees the old file or the whole new one.
+        FileSystems.rename([whole], [path])
+        if ordered:
+            FileSystems.delete(ordered)
+    except (OSError, BeamIOError) as error:
+        raise _write_error(path, error) from error
+    return path
 
 
 class WriteLines(beam.PTransform[tuple[PCollection[pa.RecordBatch], ...], PCollection[str]]):
@@ -131,7 +129,7 @@ class WriteLines(beam.PTransform[tuple[PCollection[pa.RecordBatch], ...], PColle
         written: PCollection[str] = (
             parts.pipeline
             | "Path" >> beam.Create([self.path], reshuffle=False)
-            | "PutTogether" >> beam.ParDo(_PutTogether(), parts=beam.pvalue.AsList(parts))
+            | "PutTogether" >> beam.Map(_put_together, parts=beam.pvalue.AsList(parts))
         )
         return written
 

@@ -11,10 +11,9 @@ from apache_beam.pvalue import PCollection
 from pipeline_io.files import lines_of
 
 
-class _PrintBatch(beam.DoFn):
-    def process(self, element: pa.RecordBatch) -> None:
-        sys.stdout.buffer.write(lines_of(element))
-        sys.stdout.buffer.flush()
+def _print_batch(batch: pa.RecordBatch) -> None:
+    sys.stdout.buffer.write(lines_of(batch))
+    sys.stdout.buffer.flush()
 
 
 class PrintLines(beam.PTransform[tuple[PCollection[pa.RecordBatch], ...], None]):
@@ -22,4 +21,4 @@ class PrintLines(beam.PTransform[tuple[PCollection[pa.RecordBatch], ...], None])
 
     def expand(self, collections: tuple[PCollection[pa.RecordBatch], ...]) -> None:
         for number, collection in enumerate(collections):
-            _ = collection | f"PrintBatch{number}" >> beam.ParDo(_PrintBatch())
+            _ = collection | f"PrintBatch{number}" >> beam.Map(_print_batch)

@@ -8,6 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -64,7 +65,8 @@ def _tell(message: str, code: int) -> int:
 
 def help_text(description: str | None, own_flags: type[PipelineOptions]) -> str:
     """The pipeline's own flags; Beam's some hundred others are a page of Beam's."""
-    parser = argparse.ArgumentParser(
+    # Beam types its hook with its own parser, which knows Beam's flags alone.
+    parser: Any = argparse.ArgumentParser(
         description=description,
         add_help=False,
         usage=argparse.SUPPRESS,
@@ -73,7 +75,7 @@ def help_text(description: str | None, own_flags: type[PipelineOptions]) -> str:
     )
     for flags in (own_flags, JobOptions):
         flags._add_argparse_args(parser)  # noqa: SLF001  (Beam's own hook, public by contract)
-    return parser.format_help()
+    return str(parser.format_help())
 
 
 def stop_message(text: str) -> str | None:

@@ -42,11 +42,11 @@ TOPIC = "mysql_adaptive.shop.items"
 BATCH_SIZE = 5_000
 ROUTES = ("per-record", "fastavro", "native")
 
-SQL = f"""
+SQL = """
 CREATE TABLE items (
   id BIGINT, name STRING, price DECIMAL(10, 2), status STRING, created_at BIGINT,
   updated_at STRING, op STRING METADATA VIRTUAL
-) WITH ('connector' = 'recording', 'path' = '{FOLDER}', 'topic' = '{TOPIC}');
+) WITH ('connector' = 'recording', 'path' = '${FOLDER}', 'topic' = '${TOPIC}');
 CREATE TABLE events (
   source STRING, `index` STRING,
   event ROW<event_name STRING, id STRING, name STRING, price DECIMAL(10, 2), status STRING,
@@ -60,6 +60,7 @@ SELECT 'mysql', 'main',
         TO_TIMESTAMP(FROM_UNIXTIME(created_at / 1000000)), updated_at)
 FROM items;
 """
+VALUES = {"FOLDER": str(FOLDER), "TOPIC": TOPIC}
 NAMES = {"c": "created", "u": "updated", "d": "deleted", "t": "truncated"}
 
 
@@ -77,7 +78,9 @@ def shaped(change: dict[str, Any]) -> dict[str, Any]:
     )
     created = row["created_at"]
     if created is not None:
-        moment = datetime.datetime.fromtimestamp(created // 1_000_000, datetime.timezone.utc)
+        # SQL divides towards zero.
+        seconds = created // 1_000_000 if created >= 0 else -(-created // 1_000_000)
+        moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
         created = moment.strftime("%Y-%m-%d %H:%M:%S")
     return {
         "source": "mysql",
@@ -165,7 +168,7 @@ def measure(route: str, records: int) -> None:
 
 def run_statements(decoder: str) -> RunStatements:
     return RunStatements(
-        JobText(Script("bench.sql", SQL), {}),
+        JobText(Script("bench.sql", SQL), VALUES),
         "items",
         ("events",),
         RecordingSchemas(str(FOLDER)),
@@ -193,7 +196,7 @@ def check_same_events() -> None:
     step = PerRecord()
     step.setup()
     wanted = [next(step.process(value)) for value in batch.column("value").to_pylist()]
-    job, plan = JobText(Script("bench.sql", SQL), {}).compile()
+    job, plan = JobText(Script("bench.sql", SQL), VALUES).compile()
     for route in ROUTES[1:]:
         runs = [BranchRun(branch, DatabaseLookups(), job.where) for branch in plan.branches]
         schemas = RecordingSchemas(str(FOLDER))

@@ -77,10 +77,11 @@ def test_plain_text_is_refused_and_not_repeated(text: str) -> None:
 class _Client:
     def access_secret_version(self, name: str) -> Any:
         if name != VERSION:
-            from google.api_core.exceptions import NotFound
+            from google.auth.exceptions import GoogleAuthError
 
             message = "hunter2 is not there"
-            raise NotFound(message)
+            error: type[Exception] = GoogleAuthError
+            raise error(message)
         return types.SimpleNamespace(payload=types.SimpleNamespace(data="päss".encode()))
 
 
@@ -93,6 +94,8 @@ def test_a_secret_of_the_secret_manager(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(google.cloud, "secretmanager", module, raising=False)
     assert read_secret(f"secret://{VERSION}") == "päss"
-    with pytest.raises(SecretError, match="NotFound; expected secret://projects/P") as stopped:
+    with pytest.raises(
+        SecretError, match="GoogleAuthError; expected secret://projects/P"
+    ) as stopped:
         read_secret("secret://projects/other")
     assert "hunter2" not in str(stopped.value)

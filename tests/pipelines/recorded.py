@@ -16,7 +16,7 @@ from pipelines import sql_job
 
 SCHEMA_ID = 7
 PRICE = {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}
-ITEM_FIELDS = [
+ITEM_FIELDS: list[dict[str, Any]] = [
     {"name": "id", "type": "long"},
     {"name": "name", "type": ["null", "string"]},
     {"name": "price", "type": ["null", PRICE]},
@@ -72,7 +72,7 @@ def write_recording(
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for offset, one in enumerate(events):
-        value = one
+        value = one if isinstance(one, bytes) else None
         if isinstance(one, Mapping):
             out = io.BytesIO()
             fastavro.schemaless_writer(out, parsed, dict(one))
@@ -84,7 +84,7 @@ def write_recording(
             "timestamp": 1_767_225_600_000 + offset,
             "headers": [],
             "key": None,
-            "value": None if value is None else base64.b64encode(bytes(value)).decode(),
+            "value": None if value is None else base64.b64encode(value).decode(),
         }
         lines.append(json.dumps(record) + "\n")
     (folder / "records.jsonl").write_text("".join(lines), encoding="utf-8")

@@ -99,6 +99,9 @@ _OPENED = re.compile(
 )
 
 
+_HEX_STRING = re.compile(r"\b[xX]'([^'\n]*)'")
+
+
 def _unfinished(text: str) -> SqlError:
     """The error of a text whose last string, name or comment has no end."""
     for match in _OPENED.finditer(text):
@@ -107,7 +110,11 @@ def _unfinished(text: str) -> SqlError:
             close = {"'": "'", "`": "`", "/*": "*/"}[match["opened"]]
             message = f"the {what} that begins here has no end; close it by {close}"
             return SqlError(message, Span(*match.span()))
-    return SqlError("characters that are no SQL", Span(0, 1))
+    for match in _HEX_STRING.finditer(text):
+        if not re.fullmatch("([0-9a-fA-F]{2})*", match[1]):
+            message = f"{match[0]} is no hex string: expected an even number of 0-9 and A-F"
+            return SqlError(message, Span(*match.span()))
+    return SqlError("it holds characters that are no SQL")
 
 
 def _declared_names(chunk: list[Token]) -> set[str]:

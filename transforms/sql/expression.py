@@ -68,6 +68,15 @@ class Expression:
         )
 
 
+def conjuncts(node: exp.Expr) -> list[exp.Expr]:
+    """The conditions that AND joins, brackets or not; one alone if there is no AND."""
+    if isinstance(node, exp.Paren):
+        return conjuncts(node.this)
+    if isinstance(node, exp.And):
+        return [*conjuncts(node.left), *conjuncts(node.right)]
+    return [node]
+
+
 class Scope(Protocol):
     """The names that an expression may use."""
 

@@ -8,7 +8,7 @@ from sqlglot import exp
 from transforms.sql.compile import coerce, compile_expression
 from transforms.sql.connectors import Role
 from transforms.sql.errors import SqlError, did_you_mean
-from transforms.sql.expression import NOW, Expression
+from transforms.sql.expression import NOW, Expression, conjuncts
 from transforms.sql.job import Job
 from transforms.sql.plan import ArrayLookup, LookupJoin
 from transforms.sql.query_types import array_element
@@ -65,8 +65,7 @@ def plan_lookup_join(job: Job, join: exp.Join, scope: QueryScope, relation: Rela
         raise SqlError(message, join.this)
     keys: dict[str, Expression] = {}
     residual: list[exp.Expr] = []
-    conjuncts = condition.flatten() if isinstance(condition, exp.And) else [condition]
-    for part in conjuncts:
+    for part in conjuncts(condition):
         key = _key(part, scope, relation)
         if key is None or key[0] in keys:
             residual.append(part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
@@ -73,8 +74,8 @@ class QueryParser(parser.Parser):
     def _parse_disjunction(self) -> exp.Expr | None:
         return self._with_extent(super()._parse_disjunction)
 
-    def _parse_equality(self) -> exp.Expr | None:
-        return self._with_extent(super()._parse_equality)
+    def _parse_equality(self, parse_is: bool = True) -> exp.Expr | None:
+        return self._with_extent(functools.partial(super()._parse_equality, parse_is))
 
     def _with_extent(self, parse: Callable[[], exp.Expr | None]) -> exp.Expr | None:
         # sqlglot notes the places of names alone; explain and errors show whole expressions.

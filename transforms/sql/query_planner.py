@@ -12,7 +12,7 @@ from sqlglot import exp
 from transforms.sql.compile import coerce, compile_expression
 from transforms.sql.connectors import Role
 from transforms.sql.errors import SqlError, SqlErrors, errors_of
-from transforms.sql.expression import Expression
+from transforms.sql.expression import Expression, conjuncts
 from transforms.sql.job import Job, View
 from transforms.sql.lookup_planner import lookup_relation, plan_lookup_join, take_array_lookups
 from transforms.sql.plan import ArrayLookup, Filter, Step
@@ -224,7 +224,7 @@ class QueryPlanner:
         early: list[exp.Expr] = []
         late: list[exp.Expr] = []
         where = select.args.get("where")
-        for part in _conjuncts(where.this) if where is not None else []:
+        for part in conjuncts(where.this) if where is not None else []:
             try:
                 # What needs no lookup goes first: a row that is dropped costs no query.
                 (late if scope.uses_lookup(part) else early).append(part)
@@ -286,11 +286,3 @@ class QueryPlanner:
             names.append(node.alias_or_name or f"EXPR${number}")
             columns.append(dataclasses.replace(column, node=inner))
         return arrays, names, columns
-
-
-def _conjuncts(node: exp.Expr) -> list[exp.Expr]:
-    if isinstance(node, exp.Paren):
-        return _conjuncts(node.this)
-    if isinstance(node, exp.And):
-        return [*_conjuncts(node.left), *_conjuncts(node.right)]
-    return [node]

@@ -35,9 +35,10 @@ class Substituted:
     def _source(self, offset: int, *, at_end: bool) -> int:
         moved = 0
         for start, end, source_start, source_end in self.pieces:
-            if offset < start or (offset == start and not at_end):
+            # An end is the place behind a character: it belongs to what stands before it.
+            if offset < start or (offset == start and (at_end or start < end)):
                 break
-            if offset < end or (offset == end and not at_end and offset > start):
+            if offset < end:
                 return source_end if at_end else source_start
             moved = source_end - end
         return offset + moved

@@ -36,7 +36,7 @@ def read(text: str) -> None:
             assert str(error).startswith("job.sql:")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_cut_script_gives_errors_with_places(data: st.DataObject) -> None:
     script = data.draw(st.sampled_from(SCRIPTS))
@@ -45,7 +45,7 @@ def test_a_cut_script_gives_errors_with_places(data: st.DataObject) -> None:
     read(script[start:end])
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.data())
 def test_swapped_tokens_give_errors_with_places(data: st.DataObject) -> None:
     statement = data.draw(st.sampled_from(STATEMENTS))
@@ -65,7 +65,7 @@ def test_swapped_tokens_give_errors_with_places(data: st.DataObject) -> None:
     read(" ".join(words))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.text(st.sampled_from("aé日😀 \t\n\r'`\"(),;.*/-${}=<>:?@#\\0123"), max_size=40))
 def test_any_characters_give_errors_with_places(text: str) -> None:
     read(text)

@@ -27,7 +27,7 @@ CREATE TABLE u (id INT, name STRING, size INT) WITH (
   'connector' = 'jdbc', 'url' = 'sqlite://', 'table-name' = 'u')
 """
 SINK = "WITH ('connector' = 'filesystem', 'path' = 'o', 'format' = 'json')"
-USERS = {
+USERS: dict[object, list[dict[str, object]]] = {
     10: [{"name": "ten", "size": "1"}],
     20: [{"name": "twenty", "size": "2"}, {"name": "zwanzig", "size": "3"}],
     30: [{"name": "thirty", "size": "4"}, {"name": "dreißig", "size": "x"}],
@@ -167,7 +167,10 @@ def test_a_key_that_is_refused_is_a_dead_letter_of_the_lookup() -> None:
 
 
 def test_a_looked_up_value_of_another_type_is_a_dead_letter_of_its_records() -> None:
-    users = {10: [{"name": "ten", "size": 1}], 20: [{"name": "twenty", "size": "many"}]}
+    users: dict[object, list[dict[str, object]]] = {
+        10: [{"name": "ten", "size": 1}],
+        20: [{"name": "twenty", "size": "many"}],
+    }
     query = joined("LEFT JOIN", select="t.id, u.size")
     ran = job("id INT, size INT", query, [item(1, 10), item(2, 20), item(3, 20), item(4)], users)
     assert values(ran) == [(1, 1), (4, None)]

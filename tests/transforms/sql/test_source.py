@@ -128,7 +128,7 @@ FLAT = record_type(
 
 
 def test_flattened_records_are_read_by_their_fields() -> None:
-    rows = [
+    rows: list[dict[str, Any] | None] = [
         {"id": 1, "name": "one", "tags": {"a": 1, "b": None}},
         None,
         {"id": 2, "name": None, "tags": {}},
@@ -148,7 +148,10 @@ def test_flattened_records_are_read_by_their_fields() -> None:
 
 
 def test_null_in_a_flattened_column_that_is_not_null_is_a_dead_letter() -> None:
-    rows = [{"id": 1, "name": None, "tags": {}}, {"id": 2, "name": "two", "tags": {}}]
+    rows: list[dict[str, Any]] = [
+        {"id": 1, "name": None, "tags": {}},
+        {"id": 2, "name": "two", "tags": {}},
+    ]
     columns = "id BIGINT, name STRING NOT NULL"
     ran = run(script(columns, "name STRING", "name", options=AS_WRITTEN), written(FLAT, rows))
     assert ran.only() == [{"name": "two"}]

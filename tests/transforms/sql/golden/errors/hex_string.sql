@@ -1,0 +1,2 @@
+INSERT INTO sink
+SELECT x'0A', X'0G' FROM items;
