@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import aml, sql_job
 from pipelines.options import JobOptions, parse_options
@@ -37,10 +36,8 @@ from transforms.sql.writer_types import SchemaMismatch
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
-OWN_FLAGS: dict[str, type[PipelineOptions]] = {
-    "aml": aml.AmlOptions,
-    "sql_job": sql_job.SqlJobOptions,
-}
+Flags = type[JobOptions] | type[aml.AmlOptions] | type[sql_job.SqlJobOptions]
+OWN_FLAGS: dict[str, Flags] = {"aml": aml.AmlOptions, "sql_job": sql_job.SqlJobOptions}
 CONNECTOR_TABLES = re.compile(
     r"(<!-- connectors:.*?-->\n).*?(<!-- end of connectors -->)", re.DOTALL
 )
@@ -68,7 +65,7 @@ def names_in(cells: list[str]) -> set[str]:
     return {name for cell in cells for name in re.findall(r"`(\w+)[^`]*`", cell)}
 
 
-def flags_of(*options: type[PipelineOptions]) -> set[str]:
+def flags_of(*options: Flags) -> set[str]:
     parser = argparse.ArgumentParser(add_help=False)
     for option in options:
         option._add_argparse_args(parser)  # noqa: SLF001  (Beam's own hook, public by contract)

@@ -2,6 +2,6 @@
 
 import os
 
-# Beam runs a batch on each of its threads. polars' own pool beside them costs a quarter more CPU for
-# batches of some thousand rows and gains nothing; it reads this when it is first imported.
+# Beam runs a batch on each of its threads. polars' own pool beside them costs a quarter more CPU
+# for batches of some thousand rows and gains nothing; it reads this when it is first imported.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import io
 import json
 import resource
@@ -20,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,21 +99,17 @@ def shaped(change: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class PerRecord(beam.DoFn):
-    """Wire format to JSON, one record an element."""
+@functools.cache
+def parsed_schema(schema_id: int) -> Any:
+    text = RecordingSchemas(str(FOLDER)).schema(schema_id)
+    return fastavro.parse_schema(json.loads(text))
 
-    def setup(self) -> None:
-        self.schemas = RecordingSchemas(str(FOLDER))
-        self.parsed: dict[int, Any] = {}
 
-    def process(self, element: bytes) -> Iterator[bytes]:
-        schema_id = int.from_bytes(element[1:5], "big")
-        if schema_id not in self.parsed:
-            text = json.loads(self.schemas.schema(schema_id))
-            self.parsed[schema_id] = fastavro.parse_schema(text)
-        body = io.BytesIO(element[5:])
-        change: Any = fastavro.schemaless_reader(body, self.parsed[schema_id], None)
-        yield orjson.dumps(shaped(change), default=float)
+def event_of(value: bytes) -> bytes:
+    """Wire format to JSON, one record: what the per-record route does."""
+    schema = parsed_schema(int.from_bytes(value[1:5], "big"))
+    change: Any = fastavro.schemaless_reader(io.BytesIO(value[5:]), schema, None)
+    return orjson.dumps(shaped(change), default=float)
 
 
 class Repeated(beam.DoFn):
@@ -134,13 +132,12 @@ class Repeated(beam.DoFn):
                 yield from values[:size]
 
 
-class Count(beam.DoFn):
+COUNTED = Counter[str]()
+
+
+def count(element: Any) -> None:
     """A sink that only counts what it gets."""
-
-    events = 0
-
-    def process(self, element: Any) -> None:
-        Count.events += element.num_rows if isinstance(element, pa.RecordBatch) else 1
+    COUNTED["events"] += element.num_rows if isinstance(element, pa.RecordBatch) else 1
 
 
 def measure(route: str, records: int) -> None:
@@ -151,12 +148,12 @@ def measure(route: str, records: int) -> None:
         begin = pipeline | beam.Create([None], reshuffle=False)
         source = begin | "Source" >> beam.ParDo(Repeated(records, batches=route != "per-record"))
         if route == "per-record":
-            rows: Any = source | beam.ParDo(PerRecord())
+            rows: Any = source | beam.Map(event_of)
         else:
             rows = (source | run_statements(route)).rows["events"]
-        _ = rows | "Count" >> beam.ParDo(Count())
-    if Count.events != records:
-        message = f"{route}: {Count.events} events of {records} records"
+        _ = rows | "Count" >> beam.Map(count)
+    if COUNTED["events"] != records:
+        message = f"{route}: {COUNTED['events']} events of {records} records"
         raise RuntimeError(message)
     figures = {
         "seconds": time.perf_counter() - started,
@@ -193,16 +190,15 @@ def check_same_events() -> None:
     from transforms.sql.source_run import SourceRun
 
     batch = recorded()
-    step = PerRecord()
-    step.setup()
-    wanted = [next(step.process(value)) for value in batch.column("value").to_pylist()]
+    values: list[Any] = batch.column("value").to_pylist()
+    wanted = [event_of(value) for value in values]
     job, plan = JobText(Script("bench.sql", SQL), VALUES).compile()
     for route in ROUTES[1:]:
         runs = [BranchRun(branch, DatabaseLookups(), job.where) for branch in plan.branches]
         schemas = RecordingSchemas(str(FOLDER))
         with SourceRun(job.tables["items"], runs, schemas, choose_decoder(route), utc_now) as run:
             (share,) = run.process(batch).branches.values()
-        found = share.rows.column("payload").to_pylist()
+        found: list[Any] = share.rows.column("payload").to_pylist()
         if list(map(orjson.loads, found)) != list(map(orjson.loads, wanted)):
             message = f"the route {route} makes other events than the per-record route"
             raise RuntimeError(message)

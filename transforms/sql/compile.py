@@ -248,7 +248,14 @@ class _Compiler:
     def anonymous(self, node: exp.Expr) -> Expression:
         if node.name.upper() == "ROW":
             return self.row(node)
-        return self.call(node.name, node.expressions, node)
+        arguments = node.expressions
+        if node.name.upper() in _UNIT_FIRST:
+            # Their unit is a bare word, DAY, that the function reads from the node.
+            arguments = arguments[1:]
+        return self.call(node.name, arguments, node)
+
+
+_UNIT_FIRST = ("TIMESTAMPADD", "TIMESTAMPDIFF")
 
 
 def _is_word(column: exp.Column, word: str) -> bool:

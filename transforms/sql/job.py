@@ -225,8 +225,11 @@ def _set(settings: dict[str, str], node: SetOption) -> None:
     if key == "functions.module":
         try:
             importlib.import_module(value)
-        except (ImportError, ValueError) as error:
-            message = f"the module {value!r} cannot be imported: {error}; is it on PYTHONPATH?"
+        except Exception as error:  # whatever the module does while it is imported
+            message = (
+                f"the module {value!r} cannot be imported: {type(error).__name__}: {error}; "
+                "mend it, or put its folder on PYTHONPATH"
+            )
             raise SqlError(message, node.expression) from error
     settings[key] = value
 
