@@ -1,6 +1,6 @@
 """Speed and memory of an SQL job, as ratios to the per-record route in the same run.
 
-    python tests/benchmarks/job_speed.py [--records 200000] [--repeats 3]
+    python -m tests.benchmarks.job_speed [--records 200000] [--repeats 3]
 
 Every route reads the same Kafka records (a recording's `items`, repeated), decodes Debezium's Avro,
 shapes each change into the same event and encodes it as JSON, inside a Beam pipeline on one worker
@@ -21,7 +21,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipeline_io.recording import Recording, RecordingSchemas
 from pipelines.lookups import DatabaseLookups
 from pipelines.options import LOCAL_RUNNER
+from tests.benchmarks.counted import count, counted
 from transforms.dead_letters import Origin
 from transforms.sql.errors import Script
 from transforms.sql.run import JobText, RunStatements
@@ -132,14 +132,6 @@ class Repeated(beam.DoFn):
                 yield from values[:size]
 
 
-COUNTED = Counter[str]()
-
-
-def count(element: Any) -> None:
-    """A sink that only counts what it gets."""
-    COUNTED["events"] += element.num_rows if isinstance(element, pa.RecordBatch) else 1
-
-
 def measure(route: str, records: int) -> None:
     """Runs one route and prints its figures as JSON."""
     started, cpu = time.perf_counter(), time.process_time()
@@ -152,8 +144,8 @@ def measure(route: str, records: int) -> None:
         else:
             rows = (source | run_statements(route)).rows["events"]
         _ = rows | "Count" >> beam.Map(count)
-    if COUNTED["events"] != records:
-        message = f"{route}: {COUNTED['events']} events of {records} records"
+    if counted() != records:
+        message = f"{route}: {counted()} events of {records} records"
         raise RuntimeError(message)
     figures = {
         "seconds": time.perf_counter() - started,
@@ -176,7 +168,15 @@ def run_statements(decoder: str) -> RunStatements:
 
 
 def in_process(route: str, records: int) -> dict[str, float]:
-    command = [sys.executable, __file__, "--route", route, "--records", str(records)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.job_speed",
+        "--route",
+        route,
+        "--records",
+        str(records),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return figures

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 import pytest
 from sqlglot import exp
 
 import transforms.sql.functions  # noqa: F401  # registers the functions
+from tests.transforms.sql.functions.calls import Check, Evaluate, Outcome
 from transforms.sql.compile import compile_expression
 from transforms.sql.dialect import parse_script, parse_type
 from transforms.sql.errors import Script, SqlError
@@ -35,19 +36,11 @@ class Columns:
         return Expression(pl.col(node.name), sql_type(parse_type(self.types[node.name])))
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What an expression gave: its type, a value a row, and ... in place of a refused one."""
-
-    type: str
-    values: list[object]
-    messages: list[str]
-
-
 def _node(sql: str) -> exp.Expr:
     text = f"INSERT INTO s SELECT {sql} FROM t;"  # noqa: S608  # parsed here, sent nowhere
     (statement,) = parse_script(Script("test", text))
-    return statement.args["expression"].expressions[0]
+    node: exp.Expr = statement.args["expression"].expressions[0]
+    return node
 
 
 def _compiled(sql: str, scope: Columns, session: Session) -> Expression:
@@ -57,9 +50,6 @@ def _compiled(sql: str, scope: Columns, session: Session) -> Expression:
         arguments = [compile_expression(part, scope, session) for part in node.expressions[1:]]
         return find_function(node.name, node)(Call(node.name, tuple(arguments), node, session))
     return compile_expression(node, scope, session)
-
-
-Evaluate = Callable[..., Outcome]
 
 
 @pytest.fixture
@@ -93,9 +83,6 @@ def evaluate() -> Evaluate:
         return Outcome(str(expression.type), values, messages)
 
     return run
-
-
-Check = Callable[..., None]
 
 
 @pytest.fixture

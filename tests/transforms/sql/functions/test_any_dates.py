@@ -6,6 +6,7 @@ import datetime
 
 import pytest
 
+from tests.transforms.sql.functions.calls import Check, Evaluate
 from transforms.sql.errors import SqlError
 
 GERMAN = "'dd.MM.yyyy|yyyyMMdd|yyyy-MM-dd'"
@@ -34,7 +35,9 @@ GERMAN = "'dd.MM.yyyy|yyyyMMdd|yyyy-MM-dd'"
         ("'MMMM d, yyyy'", "March 3, 2020", "2020-03-03"),
     ],
 )
-def test_the_first_pattern_that_fits_reads_a_text(check, patterns, value, expected):
+def test_the_first_pattern_that_fits_reads_a_text(
+    check: Check, patterns: str, value: str, expected: object
+) -> None:
     check(f"FORMAT_DATE_ANY(v, {patterns}, 'yyyy-MM-dd')", "STRING", value, "STRING", expected)
 
 
@@ -50,12 +53,14 @@ def test_the_first_pattern_that_fits_reads_a_text(check, patterns, value, expect
         ),
     ],
 )
-def test_integers_are_read_and_times_are_written_as_they_are(check, kind, value, expected):
+def test_integers_are_read_and_times_are_written_as_they_are(
+    check: Check, kind: str, value: object, expected: str
+) -> None:
     sql = "FORMAT_DATE_ANY(v, 'yyyyMMdd', 'dd.MM.yyyy')"
     check(sql, kind, value, "STRING", expected, zone="Europe/Berlin")
 
 
-def test_a_refusal_names_the_patterns(evaluate):
+def test_a_refusal_names_the_patterns(evaluate: Evaluate) -> None:
     sql = f"FORMAT_DATE_ANY(v, {GERMAN}, 'yyyy')"
     outcome = evaluate(sql, v=("STRING", ["x", "20200101"]))
     assert outcome.values == [..., "2020"]
@@ -72,7 +77,9 @@ def test_a_refusal_names_the_patterns(evaluate):
         ("FORMAT_DATE_ANY(1.5, 'yyyy', 'yyyy')", "argument 1 is DECIMAL(2, 1)"),
     ],
 )
-def test_a_wrong_pattern_is_an_error_of_the_script(evaluate, sql, message):
+def test_a_wrong_pattern_is_an_error_of_the_script(
+    evaluate: Evaluate, sql: str, message: str
+) -> None:
     with pytest.raises(SqlError) as raised:
         evaluate(sql, v=("STRING", ["a"]))
     assert message in str(raised.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.transforms.sql.functions.calls import Check, Evaluate
 from transforms.sql.errors import SqlError
 
 ENTRIES = [{"key": "a", "value": 1}, {"key": "é", "value": None}]
@@ -44,7 +45,9 @@ ENTRIES = [{"key": "a", "value": 1}, {"key": "é", "value": None}]
         ("ARRAY_SLICE(v, 2, CAST(NULL AS INT))", [1, 2, 3, 4], "ARRAY<INT>", None),
     ],
 )
-def test_an_array_of_integers(check, sql, value, result, expected):
+def test_an_array_of_integers(
+    check: Check, sql: str, value: object, result: str, expected: object
+) -> None:
     check(sql, "ARRAY<INT>", value, result, expected)
 
 
@@ -58,11 +61,13 @@ def test_an_array_of_integers(check, sql, value, result, expected):
         ("ARRAY_CONTAINS(v, 'b')", ["a"], "BOOLEAN", False),
     ],
 )
-def test_an_array_of_texts(check, sql, value, result, expected):
+def test_an_array_of_texts(
+    check: Check, sql: str, value: object, result: str, expected: object
+) -> None:
     check(sql, "ARRAY<STRING>", value, result, expected)
 
 
-def test_a_map_has_keys_and_values(check):
+def test_a_map_has_keys_and_values(check: Check) -> None:
     kind = "MAP<STRING, INT>"
     check("CARDINALITY(v)", kind, ENTRIES, "INT", 2)
     check("MAP_KEYS(v)", kind, ENTRIES, "ARRAY<STRING>", ["a", "é"])
@@ -70,7 +75,7 @@ def test_a_map_has_keys_and_values(check):
     check("MAP_ENTRIES(v)", kind, ENTRIES, "ARRAY<ROW<`key` STRING, `value` INT>>", ENTRIES)
 
 
-def test_str_to_map_splits_a_text(check):
+def test_str_to_map_splits_a_text(check: Check) -> None:
     pairs = [{"key": "k1", "value": "v1"}, {"key": "k2", "value": None}]
     check("STR_TO_MAP(v)", "STRING", "k1=v1,k2", "MAP<STRING, STRING>", pairs)
     check("STR_TO_MAP(v, ';', ':')", "STRING", "k1:v1;k2", "MAP<STRING, STRING>", pairs)
@@ -87,7 +92,7 @@ def test_str_to_map_splits_a_text(check):
         ("STR_TO_MAP('a', ',')", "expected 1 or 3 arguments"),
     ],
 )
-def test_a_wrong_use_is_an_error_of_the_script(evaluate, sql, message):
+def test_a_wrong_use_is_an_error_of_the_script(evaluate: Evaluate, sql: str, message: str) -> None:
     with pytest.raises(SqlError) as raised:
         evaluate(sql, v=("ARRAY<INT>", [[1]]))
     assert message in str(raised.value)

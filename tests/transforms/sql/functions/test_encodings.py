@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.transforms.sql.functions.calls import Check, Evaluate
 from transforms.sql.errors import SqlError
 
 
@@ -69,11 +70,13 @@ from transforms.sql.errors import SqlError
         ("CHR(v)", "BIGINT", 256, "STRING", "\x00"),
     ],
 )
-def test_an_encoding(check, sql, kind, value, result, expected):
+def test_an_encoding(
+    check: Check, sql: str, kind: str, value: object, result: str, expected: object
+) -> None:
     check(sql, kind, value, result, expected)
 
 
-def test_a_uuid_is_random_of_version_4_in_every_row(evaluate):
+def test_a_uuid_is_random_of_version_4_in_every_row(evaluate: Evaluate) -> None:
     ids = evaluate("UUID()", rows=50).values
     assert len(set(ids)) == 50
     form = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -89,7 +92,9 @@ def test_a_uuid_is_random_of_version_4_in_every_row(evaluate):
         ("HEX(1.5)", "argument 1 is DECIMAL(2, 1)"),
     ],
 )
-def test_what_cannot_be_encoded_is_an_error_of_the_script(evaluate, sql, message):
+def test_what_cannot_be_encoded_is_an_error_of_the_script(
+    evaluate: Evaluate, sql: str, message: str
+) -> None:
     with pytest.raises(SqlError) as raised:
         evaluate(sql)
     assert message in str(raised.value)

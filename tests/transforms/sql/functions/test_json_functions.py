@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.transforms.sql.functions.calls import Check, Evaluate
 from transforms.sql.errors import SqlError
 from transforms.sql.functions.json_paths import NotFoundError, find, json_text, parse_path
 
@@ -54,7 +55,9 @@ OBJECT = '{"a": {"b": 1}}'
         ('{"a":1}', "'lax $.z' ERROR ON EMPTY", ...),
     ],
 )
-def test_json_value_gives_the_scalar_in_its_digits(check, document, clauses, expected):
+def test_json_value_gives_the_scalar_in_its_digits(
+    check: Check, document: str, clauses: str, expected: object
+) -> None:
     check(f"JSON_VALUE(v, {clauses})", "STRING", document, "STRING", expected)
 
 
@@ -80,7 +83,9 @@ def test_json_value_gives_the_scalar_in_its_digits(check, document, clauses, exp
         ('"x"', "INTEGER ERROR ON ERROR", ...),
     ],
 )
-def test_json_value_returns_a_type_or_has_an_error(check, value, returning, expected):
+def test_json_value_returns_a_type_or_has_an_error(
+    check: Check, value: str, returning: str, expected: object
+) -> None:
     sql = f"JSON_VALUE(v, '$.a' RETURNING {returning})"
     kind = returning.split(" DEFAULT")[0].split(" ERROR")[0].replace("INTEGER", "INT")
     check(sql, "STRING", f'{{"a": {value}}}', kind, expected)
@@ -99,7 +104,9 @@ def test_json_value_returns_a_type_or_has_an_error(check, value, returning, expe
         ('{"a": 1}', "'lax $.z' ERROR ON EMPTY", ...),
     ],
 )
-def test_json_query_gives_objects_and_arrays(check, document, clauses, expected):
+def test_json_query_gives_objects_and_arrays(
+    check: Check, document: str, clauses: str, expected: object
+) -> None:
     check(f"JSON_QUERY(v, {clauses})", "STRING", document, "STRING", expected)
 
 
@@ -116,7 +123,7 @@ def test_json_query_gives_objects_and_arrays(check, document, clauses, expected)
         ("nojson", "'$.z' TRUE ON ERROR", True),
     ],
 )
-def test_json_exists(check, document, clauses, expected):
+def test_json_exists(check: Check, document: str, clauses: str, expected: object) -> None:
     check(f"JSON_EXISTS(v, {clauses})", "STRING", document, "BOOLEAN", expected)
 
 
@@ -146,7 +153,9 @@ def test_json_exists(check, document, clauses, expected):
         ),
     ],
 )
-def test_json_string_writes_any_value(check, kind, value, expected):
+def test_json_string_writes_any_value(
+    check: Check, kind: str, value: object, expected: str
+) -> None:
     check("JSON_STRING(v)", kind, value, "STRING", expected)
 
 
@@ -164,7 +173,7 @@ def test_json_string_writes_any_value(check, kind, value, expected):
         ("JSON_VALUE(1, '$.a')", "argument 1 is INT, expected STRING"),
     ],
 )
-def test_a_wrong_use_is_an_error_of_the_script(evaluate, sql, message):
+def test_a_wrong_use_is_an_error_of_the_script(evaluate: Evaluate, sql: str, message: str) -> None:
     with pytest.raises(SqlError) as raised:
         evaluate(sql, v=("STRING", ["{}"]))
     assert message in str(raised.value)
@@ -177,13 +186,13 @@ def test_a_wrong_use_is_an_error_of_the_script(evaluate, sql, message):
         max_leaves=8,
     )
 )
-def test_what_is_written_as_json_is_found_again(value):
+def test_what_is_written_as_json_is_found_again(value: object) -> None:
     text = json_text(value)
     assert find(text, parse_path("$")) == value
 
 
 @given(st.text(max_size=20) | st.binary(max_size=20).map(lambda data: data.decode("latin-1")))
-def test_any_text_is_found_or_not_found(text):
+def test_any_text_is_found_or_not_found(text: str) -> None:
     try:
         found = find(text, parse_path("strict $"))
     except NotFoundError:

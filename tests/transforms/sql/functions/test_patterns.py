@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.transforms.sql.functions.calls import Check, Evaluate
 from transforms.sql.errors import SqlError
 
 
@@ -30,20 +31,24 @@ from transforms.sql.errors import SqlError
         ("REGEXP_COUNT(v, 'o')", "foobar", "INT", 2),
     ],
 )
-def test_a_regular_expression(check, sql, value, result, expected):
+def test_a_regular_expression(
+    check: Check, sql: str, value: str, result: str, expected: object
+) -> None:
     check(sql, "STRING", value, result, expected)
 
 
 @pytest.mark.parametrize("pattern", ["(", "(?=a)", "(a)\\1", "a{2,1}"])
-def test_a_pattern_that_the_engine_lacks_is_an_error_of_the_script(evaluate, pattern):
+def test_a_pattern_that_the_engine_lacks_is_an_error_of_the_script(
+    evaluate: Evaluate, pattern: str
+) -> None:
     with pytest.raises(SqlError, match="is refused"):
         evaluate(f"REGEXP(v, '{pattern}')", v=("STRING", ["a"]))
 
 
-def test_a_pattern_in_a_column_is_an_error_of_the_script(evaluate):
+def test_a_pattern_in_a_column_is_an_error_of_the_script(evaluate: Evaluate) -> None:
     with pytest.raises(SqlError, match="literal text"):
         evaluate("REGEXP('a', v)", v=("STRING", ["a"]))
 
 
-def test_null_as_the_pattern_gives_null(evaluate):
+def test_null_as_the_pattern_gives_null(evaluate: Evaluate) -> None:
     assert evaluate("REGEXP_REPLACE(v, NULL, 'x')", v=("STRING", ["a"])).values == [None]

@@ -7,6 +7,7 @@ import pytest
 from sqlglot import exp
 
 import transforms.sql.functions  # noqa: F401  # registers the functions
+from tests.transforms.sql.functions.calls import Evaluate
 from transforms.sql.expression import Call, Expression, Session, find_function
 from transforms.sql.types import INT, STRING
 
@@ -22,18 +23,18 @@ def _nested(levels: int) -> Expression:
     return value
 
 
-def test_an_expression_grows_by_the_same_at_every_level():
+def test_an_expression_grows_by_the_same_at_every_level() -> None:
     sizes = [len(str(_nested(levels).value)) for levels in (1, 6)]
     assert sizes[1] < 10 * sizes[0]
 
 
-def test_a_deep_expression_gives_what_each_level_gives():
+def test_a_deep_expression_gives_what_each_level_gives() -> None:
     batch = pl.DataFrame({"v": ["a", None, "é"]})
     outcome = batch.with_columns(value=_nested(6).value).get_column("value")
     assert outcome.to_list() == ["--------a", None, "--------é"]
 
 
-def test_a_failure_of_an_inner_call_is_a_failure_of_the_outer(evaluate):
+def test_a_failure_of_an_inner_call_is_a_failure_of_the_outer(evaluate: Evaluate) -> None:
     outcome = evaluate("UPPER(FROM_BASE64(v))", v=("STRING", ["YQ==", "!!", None]))
     assert outcome.values == ["A", ..., None]
     assert outcome.messages == [
@@ -44,5 +45,5 @@ def test_a_failure_of_an_inner_call_is_a_failure_of_the_outer(evaluate):
 @pytest.mark.parametrize(
     "sql", ["LPAD(v, 3, 'x')", "TO_TIMESTAMP(v)", "JSON_VALUE(v, '$')", "UUID()", "REPEAT(v, 2)"]
 )
-def test_an_empty_batch_stays_empty(evaluate, sql):
+def test_an_empty_batch_stays_empty(evaluate: Evaluate, sql: str) -> None:
     assert evaluate(sql, v=("STRING", [])).values == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.transforms.sql.functions.calls import Check, Evaluate
 from transforms.sql.errors import SqlError
 
 TEXTS = [
@@ -55,7 +56,9 @@ TEXTS = [
 
 
 @pytest.mark.parametrize(("sql", "value", "expected"), TEXTS)
-def test_a_function_of_text_gives_text(check, sql, value, expected):
+def test_a_function_of_text_gives_text(
+    check: Check, sql: str, value: str, expected: object
+) -> None:
     check(sql, "STRING", value, "STRING", expected)
 
 
@@ -70,16 +73,18 @@ def test_a_function_of_text_gives_text(check, sql, value, expected):
         ("ENDSWITH(v, 'LO')", "hello", "BOOLEAN", False),
     ],
 )
-def test_a_function_of_text_gives_its_own_type(check, sql, value, result, expected):
+def test_a_function_of_text_gives_its_own_type(
+    check: Check, sql: str, value: str, result: str, expected: int
+) -> None:
     check(sql, "STRING", value, result, expected)
 
 
-def test_concat_ws_skips_null_and_is_empty_without_values(evaluate):
+def test_concat_ws_skips_null_and_is_empty_without_values(evaluate: Evaluate) -> None:
     outcome = evaluate("CONCAT_WS('-', a, b)", a=("STRING", ["x", None]), b=("STRING", [None] * 2))
     assert outcome.values == ["x", ""]
 
 
-def test_a_column_can_be_every_argument(evaluate):
+def test_a_column_can_be_every_argument(evaluate: Evaluate) -> None:
     columns = {
         "a": ("STRING", ["héllo", "xx", "abc", None]),
         "n": ("INT", [7, None, 2, 1]),
@@ -101,16 +106,18 @@ def test_a_column_can_be_every_argument(evaluate):
         ("TRANSLATE('a', v, 'c')", "must be written as a literal text"),
     ],
 )
-def test_a_wrong_argument_is_an_error_of_the_script(evaluate, sql, message):
+def test_a_wrong_argument_is_an_error_of_the_script(
+    evaluate: Evaluate, sql: str, message: str
+) -> None:
     with pytest.raises(SqlError) as raised:
         evaluate(sql, v=("STRING", ["a"]))
     assert message in str(raised.value)
 
 
-def test_the_null_literal_gives_null(evaluate):
+def test_the_null_literal_gives_null(evaluate: Evaluate) -> None:
     outcome = evaluate("UPPER(NULL)", rows=2)
     assert (outcome.type, outcome.values) == ("STRING", [None, None])
 
 
-def test_a_call_of_literals_alone_fills_a_batch(evaluate):
+def test_a_call_of_literals_alone_fills_a_batch(evaluate: Evaluate) -> None:
     assert evaluate("LPAD(UPPER('a'), 3, '-')", rows=3).values == ["--A"] * 3

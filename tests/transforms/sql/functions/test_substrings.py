@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.transforms.sql.functions.calls import Check, Evaluate
 from transforms.sql.functions.substrings import position_of
 
 CUTS = [
@@ -46,7 +47,7 @@ CUTS = [
 
 
 @pytest.mark.parametrize(("sql", "value", "expected"), CUTS)
-def test_a_part_of_a_text(check, sql, value, expected):
+def test_a_part_of_a_text(check: Check, sql: str, value: str, expected: str | None) -> None:
     check(sql, "STRING", value, "STRING", expected)
 
 
@@ -67,16 +68,18 @@ def test_a_part_of_a_text(check, sql, value, expected):
         ("INSTR(v, '')", "hello", 1),
     ],
 )
-def test_a_place_counts_characters_from_1(check, sql, value, expected):
+def test_a_place_counts_characters_from_1(
+    check: Check, sql: str, value: str, expected: int
+) -> None:
     check(sql, "STRING", value, "INT", expected)
 
 
-def test_split_gives_an_array(check):
+def test_split_gives_an_array(check: Check) -> None:
     check("SPLIT(v, ',')", "STRING", "a,,é", "ARRAY<STRING>", ["a", "", "é"])
     check("SPLIT(v, '')", "STRING", "a😀", "ARRAY<STRING>", ["a", "😀"])
 
 
-def test_columns_of_positions_are_taken_row_by_row(evaluate):
+def test_columns_of_positions_are_taken_row_by_row(evaluate: Evaluate) -> None:
     columns = {"v": ("STRING", ["hello", "hello", None]), "n": ("INT", [2, None, 1])}
     assert evaluate("SUBSTRING(v, n)", **columns).values == ["ello", None, None]
     assert evaluate("SUBSTRING(v, 1, n)", **columns).values == ["he", None, None]
@@ -86,7 +89,7 @@ def test_columns_of_positions_are_taken_row_by_row(evaluate):
 
 
 @given(st.text(max_size=8), st.text(alphabet="ab😀", min_size=1, max_size=2))
-def test_a_position_is_where_the_text_begins(before, wanted):
+def test_a_position_is_where_the_text_begins(before: str, wanted: str) -> None:
     value = before + wanted
     frame = pl.DataFrame({"v": [value], "w": [wanted]})
     found = frame.select(position_of(pl.col("w"), pl.col("v"))).item()

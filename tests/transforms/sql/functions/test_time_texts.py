@@ -6,11 +6,14 @@ import datetime
 
 import pytest
 
+from tests.transforms.sql.functions.calls import Check, Evaluate
 from transforms.sql.errors import SqlError
 
 
-def at(*parts: int) -> datetime.datetime:
-    return datetime.datetime(*parts)  # noqa: DTZ001  # TIMESTAMP has no zone
+def at(year: int, month: int, day: int, *clock: int) -> datetime.datetime:
+    hour, minute, second, microsecond = (*clock, 0, 0, 0, 0)[:4]
+    # TIMESTAMP has no zone.
+    return datetime.datetime(year, month, day, hour, minute, second, microsecond)  # noqa: DTZ001
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,9 @@ def at(*parts: int) -> datetime.datetime:
         ("", None),
     ],
 )
-def test_to_timestamp_reads_flinks_default_or_gives_null(check, value, expected):
+def test_to_timestamp_reads_flinks_default_or_gives_null(
+    check: Check, value: str, expected: datetime.datetime | None
+) -> None:
     check("TO_TIMESTAMP(v)", "STRING", value, "TIMESTAMP(3)", expected)
 
 
@@ -73,7 +78,9 @@ def test_to_timestamp_reads_flinks_default_or_gives_null(check, value, expected)
         ("yyyy-MM-dd HH:mm:ssXXX", "2020-01-02 03:04:05+01:00", at(2020, 1, 2, 3, 4, 5)),
     ],
 )
-def test_to_timestamp_reads_a_pattern_digit_by_digit(check, pattern, value, expected):
+def test_to_timestamp_reads_a_pattern_digit_by_digit(
+    check: Check, pattern: str, value: str, expected: datetime.datetime | None
+) -> None:
     check(f"TO_TIMESTAMP(v, '{pattern}')", "STRING", value, "TIMESTAMP(3)", expected)
 
 
@@ -97,7 +104,9 @@ def test_to_timestamp_reads_a_pattern_digit_by_digit(check, pattern, value, expe
         ("TO_DATE(v, 'dd.MM.yyyy')", "999999999.1.999999999", None),
     ],
 )
-def test_to_date_reads_a_pattern_leniently(check, sql, value, expected):
+def test_to_date_reads_a_pattern_leniently(
+    check: Check, sql: str, value: str, expected: datetime.date | None
+) -> None:
     check(sql, "STRING", value, "DATE", expected)
 
 
@@ -127,11 +136,13 @@ def test_to_date_reads_a_pattern_leniently(check, sql, value, expected):
         ("STRING", "abc", "dd.MM.yyyy", None),
     ],
 )
-def test_date_format_writes_a_pattern(check, kind, value, pattern, expected):
+def test_date_format_writes_a_pattern(
+    check: Check, kind: str, value: object, pattern: str, expected: str | None
+) -> None:
     check(f"DATE_FORMAT(v, '{pattern}')", kind, value, "STRING", expected)
 
 
-def test_a_timestamp_ltz_is_written_in_the_sessions_zone(check):
+def test_a_timestamp_ltz_is_written_in_the_sessions_zone(check: Check) -> None:
     value = datetime.datetime(2020, 7, 1, 22, tzinfo=datetime.timezone.utc)
     sql = "DATE_FORMAT(v, 'yyyy-MM-dd HH:mm Z X XX XXX')"
     expected = "2020-07-02 00:00 +0200 +02 +0200 +02:00"
@@ -158,7 +169,9 @@ def test_a_timestamp_ltz_is_written_in_the_sessions_zone(check):
         ("CONVERT_TZ(v, 'UTC', 'CET')", "1970-01-01", None),
     ],
 )
-def test_convert_tz_moves_a_text_between_zones(check, sql, value, expected):
+def test_convert_tz_moves_a_text_between_zones(
+    check: Check, sql: str, value: str, expected: str | None
+) -> None:
     check(sql, "STRING", value, "STRING", expected)
 
 
@@ -174,7 +187,9 @@ def test_convert_tz_moves_a_text_between_zones(check, sql, value, expected):
         ("CONVERT_TZ(v, 'UTC', 'Nope/Zone')", "unknown time zone 'Nope/Zone'"),
     ],
 )
-def test_a_wrong_pattern_or_zone_is_an_error_of_the_script(evaluate, sql, message):
+def test_a_wrong_pattern_or_zone_is_an_error_of_the_script(
+    evaluate: Evaluate, sql: str, message: str
+) -> None:
     with pytest.raises(SqlError) as raised:
         evaluate(sql, v=("STRING", ["a"]))
     assert message in str(raised.value)

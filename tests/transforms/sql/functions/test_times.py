@@ -6,13 +6,16 @@ import datetime
 
 import pytest
 
+from tests.transforms.sql.functions.calls import Check, Evaluate
 from transforms.sql.errors import SqlError
 
 UTC = datetime.timezone.utc
 
 
-def at(*parts: int) -> datetime.datetime:
-    return datetime.datetime(*parts)  # noqa: DTZ001  # TIMESTAMP has no zone
+def at(year: int, month: int, day: int, *clock: int) -> datetime.datetime:
+    hour, minute, second, microsecond = (*clock, 0, 0, 0, 0)[:4]
+    # TIMESTAMP has no zone.
+    return datetime.datetime(year, month, day, hour, minute, second, microsecond)  # noqa: DTZ001
 
 
 @pytest.mark.parametrize(
@@ -36,7 +39,9 @@ def at(*parts: int) -> datetime.datetime:
         ("LOCALTIME", "TIME(0)", datetime.time(7, 30, 15)),
     ],
 )
-def test_the_present_is_when_the_batch_began(evaluate, sql, result, expected):
+def test_the_present_is_when_the_batch_began(
+    evaluate: Evaluate, sql: str, result: str, expected: object
+) -> None:
     outcome = evaluate(sql, zone="Asia/Tokyo", rows=2)
     assert (outcome.type, outcome.values) == (result, [expected] * 2)
 
@@ -84,11 +89,11 @@ MOMENT = at(2006, 6, 5, 10, 11, 12, 345678)
         ("SECOND(v)", "TIMESTAMP(0)", at(1994, 9, 27, 13, 14, 15), 15),
     ],
 )
-def test_a_field_of_a_time(check, sql, kind, value, expected):
+def test_a_field_of_a_time(check: Check, sql: str, kind: str, value: object, expected: int) -> None:
     check(sql, kind, value, "BIGINT", expected)
 
 
-def test_a_field_of_a_timestamp_ltz_is_the_clocks_of_the_session(check):
+def test_a_field_of_a_timestamp_ltz_is_the_clocks_of_the_session(check: Check) -> None:
     value = datetime.datetime(2020, 12, 31, 23, 30, tzinfo=UTC)
     check("YEAR(v)", "TIMESTAMP_LTZ(3)", value, "BIGINT", 2021, zone="Europe/Berlin")
     check(
@@ -167,7 +172,9 @@ def test_a_field_of_a_timestamp_ltz_is_the_clocks_of_the_session(check):
         ("TIMESTAMPADD(DAY, v, DATE '2003-01-02')", "INT", 3, "DATE", datetime.date(2003, 1, 5)),
     ],
 )
-def test_timestampadd(check, sql, kind, value, result, expected):
+def test_timestampadd(
+    check: Check, sql: str, kind: str, value: object, result: str, expected: object
+) -> None:
     check(sql, kind, value, result, expected)
 
 
@@ -187,12 +194,14 @@ def test_timestampadd(check, sql, kind, value, result, expected):
         ("SECOND", at(2003, 1, 15), at(2103, 1, 16), ...),
     ],
 )
-def test_timestampdiff_counts_whole_units(check, unit, start, end, expected):
+def test_timestampdiff_counts_whole_units(
+    check: Check, unit: str, start: datetime.datetime, end: datetime.datetime, expected: object
+) -> None:
     sql = f"TIMESTAMPDIFF({unit}, CAST('{start}' AS TIMESTAMP(3)), v)"
     check(sql, "TIMESTAMP(3)", end, "INT", expected)
 
 
-def test_timestampdiff_mixes_dates_and_times(check):
+def test_timestampdiff_mixes_dates_and_times(check: Check) -> None:
     start = "CAST('2003-01-15 10:00:00.9' AS TIMESTAMP(3))"
     check(f"TIMESTAMPDIFF(HOUR, {start}, v)", "DATE", datetime.date(2003, 1, 16), "INT", 13)
     sql = "TIMESTAMPDIFF(MICROSECOND, DATE '2003-01-15', v)"
@@ -208,7 +217,7 @@ def test_timestampdiff_mixes_dates_and_times(check):
         ("TIMESTAMPADD(DAY, 1)", "expected 2 arguments, not 1"),
     ],
 )
-def test_a_wrong_use_is_an_error_of_the_script(evaluate, sql, message):
+def test_a_wrong_use_is_an_error_of_the_script(evaluate: Evaluate, sql: str, message: str) -> None:
     with pytest.raises(SqlError) as raised:
         evaluate(sql, v=("DATE", [DAY]))
     assert message in str(raised.value)

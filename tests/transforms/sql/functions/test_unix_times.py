@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.transforms.sql.functions.calls import Check, Evaluate
 from transforms.sql.errors import SqlError
 from transforms.sql.functions.time_formats import split_pattern
 from transforms.sql.functions.unix_times import write_unix_seconds
@@ -35,23 +36,25 @@ UTC = datetime.timezone.utc
         (-12219292801, "UTC", "1582-10-14 23:59:59"),
     ],
 )
-def test_from_unixtime_writes_any_second(check, value, zone, expected):
+def test_from_unixtime_writes_any_second(
+    check: Check, value: int, zone: str, expected: str
+) -> None:
     check("FROM_UNIXTIME(v)", "BIGINT", value, "STRING", expected, zone=zone)
 
 
-def test_from_unixtime_takes_a_pattern(check):
+def test_from_unixtime_takes_a_pattern(check: Check) -> None:
     check("FROM_UNIXTIME(v, 'EEE, d MMM yyyy u')", "INT", 44, "STRING", "Thu, 1 Jan 1970 4")
     sql = "FROM_UNIXTIME(v, 'Z z XXX X')"
     check(sql, "INT", 44, "STRING", "+0100 CET +01:00 +01", zone="Europe/Berlin")
 
 
-def test_microseconds_taken_for_seconds_are_null_as_a_timestamp(check):
+def test_microseconds_taken_for_seconds_are_null_as_a_timestamp(check: Check) -> None:
     sql = "TO_TIMESTAMP(FROM_UNIXTIME(v))"
     check(sql, "BIGINT", 1700000000000000, "TIMESTAMP(3)", None)
 
 
 @given(st.integers(-62135510400, 253402214400))
-def test_from_unixtime_is_the_calendar_of_the_years_1_to_9999(seconds):
+def test_from_unixtime_is_the_calendar_of_the_years_1_to_9999(seconds: int) -> None:
     parts = split_pattern("yyyy-MM-dd HH:mm:ss")
     written = write_unix_seconds(pl.Series([seconds]), parts, "UTC").item()
     moment = datetime.datetime(1970, 1, 1, tzinfo=UTC) + datetime.timedelta(seconds=seconds)
@@ -77,11 +80,13 @@ def test_from_unixtime_is_the_calendar_of_the_years_1_to_9999(seconds):
         ("UNIX_TIMESTAMP(v, 'dd.MM.yyyy')", "01.02.1970", "UTC", 2678400),
     ],
 )
-def test_unix_timestamp_reads_a_local_time(check, sql, value, zone, expected):
+def test_unix_timestamp_reads_a_local_time(
+    check: Check, sql: str, value: str, zone: str, expected: int
+) -> None:
     check(sql, "STRING", value, "BIGINT", expected, zone=zone)
 
 
-def test_unix_timestamp_is_the_present_in_whole_seconds(evaluate):
+def test_unix_timestamp_is_the_present_in_whole_seconds(evaluate: Evaluate) -> None:
     outcome = evaluate("UNIX_TIMESTAMP()", rows=2)
     assert (outcome.type, outcome.values) == ("BIGINT", [1709245815] * 2)
 
@@ -122,17 +127,19 @@ def test_unix_timestamp_is_the_present_in_whole_seconds(evaluate):
         ("TO_TIMESTAMP_LTZ(v, 'dd/MM/yyyy')", "STRING", "abc", "TIMESTAMP_LTZ(3)", None),
     ],
 )
-def test_to_timestamp_ltz_takes_numbers_and_texts(check, sql, kind, value, result, expected):
+def test_to_timestamp_ltz_takes_numbers_and_texts(
+    check: Check, sql: str, kind: str, value: object, result: str, expected: tuple[int, int] | None
+) -> None:
     moment = expected and datetime.datetime(1970, 1, 1, tzinfo=UTC) + datetime.timedelta(
         seconds=expected[0], microseconds=expected[1]
     )
     check(sql, kind, value, result, moment)
 
 
-def test_a_text_that_is_no_time_is_refused_by_to_timestamp_ltz(check):
+def test_a_text_that_is_no_time_is_refused_by_to_timestamp_ltz(check: Check) -> None:
     check("TO_TIMESTAMP_LTZ(v)", "STRING", "abc", "TIMESTAMP_LTZ(3)", ...)
 
 
-def test_a_precision_that_no_unit_has_is_an_error_of_the_script(evaluate):
+def test_a_precision_that_no_unit_has_is_an_error_of_the_script(evaluate: Evaluate) -> None:
     with pytest.raises(SqlError, match="the precision is 4, expected 0"):
         evaluate("TO_TIMESTAMP_LTZ(1, 4)")
