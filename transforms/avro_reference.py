@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from fastavro.types import Schema
 
+from transforms.avro_check import quick_check
 from transforms.avro_columns import finished_rows
 from transforms.avro_schema import parse_schema
 from transforms.avro_strict import CorruptRecord, record_check
@@ -57,6 +58,7 @@ class ReferenceDecoder:
 class _Reader:
     def __init__(self, writer_schema: str) -> None:
         self._schema: AvroSchema = parse_schema(writer_schema)
+        self._is_record = quick_check(self._schema.root)
         self._check = record_check(self._schema.root)
         self._type = wire_type(self._schema.root)
         wire = wire_schema(self._schema.root, decimals=False)
@@ -70,12 +72,13 @@ class _Reader:
             if value is None:
                 message = f"value {place} of {len(values)} is null, expected bytes"
                 raise TypeError(message)
-            try:
-                # fastavro itself reads on over most corrupt bytes, or allocates what they say.
-                self._check(value, HEADER_BYTES)
-            except CorruptRecord as error:
-                failures.append(BodyFailure(place, str(error)))
-                continue
+            # fastavro itself reads on over most corrupt bytes, or allocates what they say.
+            if not self._is_record(value, HEADER_BYTES):
+                try:
+                    self._check(value, HEADER_BYTES)
+                except CorruptRecord as error:
+                    failures.append(BodyFailure(place, str(error)))
+                    continue
             body = io.BytesIO(value)
             body.seek(HEADER_BYTES)
             records.append(fastavro.schemaless_reader(body, self._fastavro, None))

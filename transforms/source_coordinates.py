@@ -11,6 +11,8 @@ POSTGRESQL = "postgresql"
 
 _TEXTS = ("connector", "name", "snapshot", "db", "schema", "table", "gtid", "file")
 _NUMBERS = ("pos", "row", "lsn", "server_id", "ts_ms", "ts_us", "ts_ns")
+COORDINATE_FIELDS = (*_TEXTS, *_NUMBERS)
+"""The fields of `source` that are looked at."""
 
 # server uuid, the tag that MySQL 8.3 and later know, transaction number
 _MYSQL_GTID = r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:(?:[a-z_][a-z0-9_]{0,31}:)?[0-9]+$"

@@ -8,6 +8,7 @@ from transforms.sql import compile_decimals
 from transforms.sql.casts_rules import Conversion, is_float
 from transforms.sql.casts_strings import decimal_of_text
 from transforms.sql.compile_batches import on_batches
+from transforms.sql.compile_division import whole_quotient
 from transforms.sql.types import TINYINT, Kind, SqlType, polars_type
 
 _NARROW = (Kind.TINYINT, Kind.SMALLINT)
@@ -38,7 +39,8 @@ def converted_number(value: pl.Expr, source: SqlType, target: SqlType) -> Conver
         return Conversion(number.cast(physical))
     if source.kind is Kind.DECIMAL:
         unit = compile_decimals.power_of_ten(source.scale or 0)
-        return Conversion(value.to_physical().truncdiv(unit).cast(physical, wrap_numerical=True))
+        whole = whole_quotient(value.to_physical(), unit, pl.Int128())
+        return Conversion(whole.cast(physical, wrap_numerical=True))
     if is_float(source) and target.kind in _NARROW:
         # Java goes by INT, so that 300.0 is 44 and not the largest TINYINT.
         value = value.cast(pl.Int32, wrap_numerical=True)

@@ -145,8 +145,8 @@ class _Compiler:
         if isinstance(wanted, exp.Boolean):
             return logic.is_test(self.boolean(node.this, "IS TRUE"), bool(wanted.this))
         if isinstance(wanted, exp.JSON):
-            kind = str(wanted.this or "VALUE").upper()
-            return self.call(f"IS_JSON_{kind}", [node.this], node)
+            message = "IS JSON is not supported; JSON_EXISTS(value, '$') is TRUE for JSON"
+            raise SqlError(message, node)
         message = "IS takes NULL, TRUE, FALSE, UNKNOWN, JSON or [NOT] DISTINCT FROM"
         raise SqlError(message, node)
 

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from transforms.sql import compile_decimals, types
 from transforms.sql.casts import cast
+from transforms.sql.compile_division import whole_quotient
 from transforms.sql.compile_literals import null_of
 from transforms.sql.errors import SqlError
 from transforms.sql.expression import Expression, Failure, Session
@@ -104,8 +105,7 @@ def _numbers(
         return Expression(_OPERATORS[sign](first, second), common, failures)
     if not exact:
         return Expression(first / second, common, failures)
-    # polars' // and % round down; Java's, and so Flink's, go towards zero.
-    quotient = first.truncdiv(second)
+    quotient = whole_quotient(first, second, polars_type(common))
     if sign == "/":
         return Expression(quotient, common, failures)
     remainder = first - quotient * second
@@ -151,7 +151,8 @@ def _intervals(sign: str, left: Expression, right: Expression) -> tuple[pl.Expr,
             return None
         return _months_later(left, shift), left.type
     if left.type.kind is Kind.DATE:
-        days = shift.to_physical().truncdiv(pl.lit(_MICROSECONDS_PER_DAY, pl.Int64))
+        a_day = pl.lit(_MICROSECONDS_PER_DAY, pl.Int64)
+        days = whole_quotient(shift.to_physical(), a_day, pl.Int64())
         day = left.value.to_physical().cast(pl.Int64) + days
         # Too far away for a DATE either way: kept at the ends of its 32 bits.
         return day.clip(-(2**31), 2**31 - 1).cast(pl.Int32).cast(pl.Date), left.type

@@ -15,12 +15,15 @@ from typing import Any
 import polars as pl
 
 from transforms.sql.compile_batches import BatchFunction, on_batches
+from transforms.sql.compile_division import whole_quotient
 from transforms.sql.type_rules import digits
 from transforms.sql.types import MAX_DECIMAL_PRECISION, Kind, SqlType, polars_type
 
 _INT128_LIMIT = 2**127 - 1
 # Flink divides in Java's MathContext(38, HALF_UP) and rounds the quotient to its scale afterwards.
 _DIVISION = decimal.Context(prec=MAX_DECIMAL_PRECISION, rounding=decimal.ROUND_HALF_UP)
+# polars 2.0, the newest for Python 3.10, does not reinterpret integers as decimals.
+_REINTERPRETS = tuple(int(part) for part in pl.__version__.split(".")[:2]) >= (2, 1)
 
 Integers = Callable[[int, int], "int | None"]
 """Combines two unscaled values; None for a result that has no value."""
@@ -37,7 +40,12 @@ def unscaled(value: pl.Expr, number: SqlType) -> pl.Expr:
 
 def with_scale(value: pl.Expr, number: SqlType) -> pl.Expr:
     """The decimal column whose unscaled Int128 is `value`."""
-    return value.reinterpret(dtype=polars_type(number))
+    decimals = polars_type(number)
+    if _REINTERPRETS:
+        return value.reinterpret(dtype=decimals)
+    unit = decimal.Decimal(1).scaleb(-(number.scale or 0))
+    whole = value.cast(pl.Decimal(MAX_DECIMAL_PRECISION, 0), strict=False)
+    return whole * pl.lit(unit).cast(decimals)
 
 
 def arithmetic(
@@ -99,7 +107,7 @@ def rescale_batch(unscaled_values: pl.Series, scale: int, precision: int, to: in
         kept = pl.when(value.abs() < pl.lit(limit, pl.Int128)).then(value)
         return frame.select(kept * power_of_ten(min(to - scale, MAX_DECIMAL_PRECISION))).to_series()
     unit = 10 ** min(scale - to, MAX_DECIMAL_PRECISION)
-    frame = frame.select(pl.col("v"), q=value.truncdiv(pl.lit(unit, pl.Int128)))
+    frame = frame.select(pl.col("v"), q=whole_quotient(value, pl.lit(unit, pl.Int128), pl.Int128()))
     return _rounded(
         frame.select(
             "q",
@@ -174,7 +182,7 @@ def _quotient(
         return _wide(functools.partial(_divide, shift=shift, result=result), frame)
     divisor = pl.when(pl.col("1") != 0).then(pl.col("1"))
     parts = frame.select(n=pl.col("0") * power_of_ten(shift), d=divisor)
-    parts = parts.with_columns(q=pl.col("n").truncdiv(pl.col("d")))
+    parts = parts.with_columns(q=whole_quotient(pl.col("n"), pl.col("d"), pl.Int128()))
     rest = (pl.col("n") - pl.col("q") * pl.col("d")).abs()
     return _rounded(
         parts.select(
@@ -203,7 +211,8 @@ def _remainder(frame: pl.DataFrame, ups: tuple[int, int], narrow: bool) -> pl.Se
         a=pl.col("0") * pl.lit(ups[0], pl.Int128),
         b=pl.when(pl.col("1") != 0).then(pl.col("1")) * pl.lit(ups[1], pl.Int128),
     )
-    return parts.select(pl.col("a") - pl.col("a").truncdiv(pl.col("b")) * pl.col("b")).to_series()
+    quotient = whole_quotient(pl.col("a"), pl.col("b"), pl.Int128())
+    return parts.select(pl.col("a") - quotient * pl.col("b")).to_series()
 
 
 def _modulo(left: int, right: int, ups: tuple[int, int]) -> int | None:
@@ -247,8 +256,8 @@ def to_double(value: pl.Expr, number: SqlType) -> pl.Expr:
         if _largest(integers) <= 2**53 and scale <= 22:
             doubles: pl.Series = integers.cast(pl.Float64) / 10.0**scale
         else:
-            text = integers.reinterpret(dtype=polars_type(number)).cast(pl.String)
-            doubles = text.cast(pl.Float64)
+            text = with_scale(pl.col("0"), number).cast(pl.String)
+            doubles = frame.select(text.cast(pl.Float64)).to_series()
         return doubles
 
     return on_batches(on_batch, [value.to_physical()], pl.Float64())

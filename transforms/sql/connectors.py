@@ -215,6 +215,12 @@ _JSON_OPTIONS = (
         default=False,
     ),
     Option(
+        "json.encode.decimal-as-plain-number",
+        "taken for scripts that set it: a DECIMAL never has an exponent here",
+        read=boolean,
+        default=True,
+    ),
+    Option(
         "json.decimal-as-string",
         "write a DECIMAL as a string, for readers whose numbers are floats",
         read=boolean,

@@ -12,6 +12,7 @@ from transforms.avro import Decoded, DecodedGroup
 from transforms.event_id import event_ids
 from transforms.incarnation import Incarnations
 from transforms.order_key import order_keys
+from transforms.source_coordinates import COORDINATE_FIELDS
 from transforms.sql.source import POSITION
 from transforms.sql.tables import RECORD_METADATA
 
@@ -69,11 +70,12 @@ class EventMetadata:
             _series(records.column("partition").take(place)).alias("__partition"),
             _series(records.column("key").take(place)).alias("__key"),
         )
+        places = frame.select("__topic", "__partition").unique()
+        if places.height == 1:
+            # A reader's batch is of one partition as a rule: no need to take it apart.
+            return self._of_partition(_partition(places.row(0)), frame)
         partitions = frame.group_by("__topic", "__partition", maintain_order=True)
-        parts = [
-            self._of_partition((str(topic), int(str(partition))), rows)
-            for (topic, partition), rows in partitions
-        ]
+        parts = [self._of_partition(_partition(place), rows) for place, rows in partitions]
         return pl.concat(parts).sort(POSITION)
 
     def _of_partition(self, partition: tuple[str, int], rows: pl.DataFrame) -> pl.DataFrame:
@@ -98,6 +100,11 @@ class EventMetadata:
         )
 
 
+def _partition(place: tuple[object, ...]) -> tuple[str, int]:
+    topic, partition = place
+    return str(topic), int(str(partition))
+
+
 def _no_events() -> pl.DataFrame:
     names = (ORDER_KEY, ORDER_KEY_ERROR, EVENT_ID)
     return pl.DataFrame(schema={POSITION: pl.Int64, **dict.fromkeys(names, pl.String)})
@@ -114,6 +121,7 @@ def _event_fields(group: DecodedGroup) -> pl.DataFrame | None:
     fields = {
         f"s.{field.name}": _series(values)
         for field, values in zip(source.type, source.flatten(), strict=True)
+        if field.name in COORDINATE_FIELDS
     }
     more = {"op": _series(group.rows.column("op"))}
     if "transaction" in names and pa.types.is_struct(group.rows.schema.field("transaction").type):

@@ -129,20 +129,28 @@ class BranchRun:
     def _refuse(
         self, frame: pl.DataFrame, failures: Sequence[Failure], stage: str
     ) -> list[Refusal]:
-        if not failures or not any_refused(
-            evaluated(frame.lazy().select(checks(failures))), failures
-        ):
+        if not failures:
             return []
-        return refuse(frame, failures, stage, self.branch.name, self._where)
+        checked = evaluated(frame.lazy().select(POSITION, *checks(failures)))
+        return self._refusals(frame, checked, failures, stage)
+
+    def _refusals(
+        self,
+        frame: pl.DataFrame,
+        checked: pl.DataFrame,
+        failures: Sequence[Failure],
+        stage: str,
+    ) -> list[Refusal]:
+        if not any_refused(checked, failures):
+            return []
+        return refuse(frame, checked, failures, stage, self.branch.name, self._where)
 
     def _filter(self, step: Filter, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Refusal]]:
         failures = step.condition.failures
         keep = step.condition.value.cast(pl.Boolean).fill_null(value=False).alias("__keep")
         # With POSITION, so that a condition of constants alone has a value a row as well.
         found = evaluated(frame.lazy().select(POSITION, keep, *checks(failures)))
-        refusals = []
-        if any_refused(found, failures):
-            refusals = refuse(frame, failures, "filter", self.branch.name, self._where)
+        refusals = self._refusals(frame, found, failures, "filter")
         return without(frame.filter(found["__keep"]), refusals), refusals
 
     def _keys(
@@ -217,10 +225,8 @@ class BranchRun:
         query = frame.lazy().select(POSITION, *values, *checks(failures))
         refused = [f"__refused{number}" for number in range(len(failures))]
         rows = evaluated(query.select(POSITION, self._payload.alias(PAYLOAD), *refused))
-        refusals: list[Refusal] = []
-        if any_refused(rows, failures):
-            refusals = refuse(frame, failures, "project", self.branch.name, self._where)
-            rows = without(rows, refusals)
+        refusals = self._refusals(frame, rows, failures, "project")
+        rows = without(rows, refusals)
         if rows[PAYLOAD].null_count():
             refusals += self._without_json(rows)
             rows = without(rows, refusals)

@@ -15,7 +15,7 @@ from transforms.sql.query_types import array_element
 from transforms.sql.row_wise import check_table
 from transforms.sql.scope import QueryScope, Relation
 from transforms.sql.tables import Table, column_type
-from transforms.sql.types import Kind
+from transforms.sql.types import Kind, SqlType
 
 _HOW = (
     "a stream is joined with a looked up table so: "
@@ -35,12 +35,25 @@ def lookup_relation(job: Job, join: exp.Join, number: int) -> Relation:
         message = f"{node.name} is a view; {_HOW}"
         raise SqlError(message, node.this)
     table.require_role(Role.LOOKUP, node.this)
+    for column in table.physical_columns():
+        _check_type(column.name, column_type(column), column.node)
     prefix = lookup_prefix(number)
     columns = {
         column.name: Expression(pl.col(prefix + column.name), column_type(column))
         for column in table.physical_columns()
     }
     return Relation(node.alias or node.name, list(columns), columns.__getitem__, lookup=True)
+
+
+def _check_type(name: str, sql_type: SqlType, place: exp.Expr) -> None:
+    """SqlError for a type that no database's value is turned into."""
+    nested = sql_type.kind in (Kind.ROW, Kind.ARRAY, Kind.MAP)
+    if nested or (sql_type.is_timestamp and (sql_type.precision or 0) > 6):
+        message = (
+            f"a looked up column cannot be {sql_type}, as {name!r} is; expected a number, BOOLEAN, "
+            "STRING, BYTES, DATE, TIME, or a TIMESTAMP of at most 6 fractional digits"
+        )
+        raise SqlError(message, place)
 
 
 def lookup_prefix(number: int) -> str:
@@ -179,4 +192,6 @@ def _array_lookup(job: Job, call: exp.Anonymous, scope: QueryScope, name: str) -
         raise SqlError(message, arguments[2])
     declared = arguments[3] if len(arguments) == 4 else None
     element = array_element(job, table, arguments[1], declared)
+    for field in element.fields:
+        _check_type(field.name, field.type, arguments[1] if declared is None else declared)
     return ArrayLookup(name, table, arguments[1].name, key, element, call)

@@ -33,14 +33,25 @@ def any_refused(frame: pl.DataFrame, failures: Sequence[Failure]) -> bool:
 
 
 def refuse(
-    frame: pl.DataFrame, failures: Sequence[Failure], stage: str, statement: str, where: Where
+    frame: pl.DataFrame,
+    checked: pl.DataFrame,
+    failures: Sequence[Failure],
+    stage: str,
+    statement: str,
+    where: Where,
 ) -> list[Refusal]:
-    """The refusals of a frame's rows: one a record, for the first failure that it meets."""
+    """The refusals of a frame's rows: one a record, for the first failure that it meets.
+
+    `checked` has the `checks` of the failures, row for row those of `frame`.
+    """
     found: dict[int, Refusal] = {}
-    for failure in failures:
+    for number, failure in enumerate(failures):
+        refused = checked[f"__refused{number}"]
+        if not refused.any():
+            continue
         shown = failure.value if failure.value is not None else pl.lit(None)
-        query = frame.lazy().filter(failure.condition).select(POSITION, shown.alias("__value"))
-        rows = query.collect()
+        # Only the refused rows' values are computed again, to be shown.
+        rows = frame.filter(refused).select(POSITION, shown.alias("__value"))
         for position, value in zip(rows[POSITION], _shown(rows["__value"]), strict=True):
             if position not in found:
                 found[position] = Refusal(

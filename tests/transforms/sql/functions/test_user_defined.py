@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import polars as pl
 import pytest
@@ -74,7 +75,7 @@ def test_the_rows_that_a_function_raises_for_are_refused_alone(evaluate: Evaluat
     ],
 )
 def test_a_result_that_was_not_declared_stops_and_names_the_function(
-    evaluate: Evaluate, implementation: Callable[..., pl.Series], message: str
+    evaluate: Evaluate, implementation: Callable[..., Any], message: str
 ) -> None:
     register_function("WRONG", implementation, [INT], INT)
     with pytest.raises(UserFunctionError) as raised:
