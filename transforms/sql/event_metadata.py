@@ -13,7 +13,7 @@ from transforms.event_id import event_ids
 from transforms.incarnation import Incarnations
 from transforms.order_key import order_keys
 from transforms.source_coordinates import COORDINATE_FIELDS
-from transforms.sql.source import POSITION
+from transforms.sql.source import POSITION, polars_series
 from transforms.sql.tables import RECORD_METADATA
 
 ORDER_KEY = "order_key"
@@ -50,7 +50,7 @@ class EventMetadata:
                 taken: pa.Array[Any] = records.column(key).take(
                     pa.array(group.positions, pa.int64())
                 )
-                return _series(taken)
+                return polars_series(taken)
             # Positions are ascending and distinct: a search finds each row.
             rows = computed[POSITION].search_sorted(pl.Series(group.positions))
             return computed[key].gather(rows)
@@ -66,9 +66,9 @@ class EventMetadata:
         frame = pl.concat(envelopes, how="diagonal_relaxed").sort(POSITION)
         place = pa.array(frame[POSITION].to_numpy(), pa.int64())
         frame = frame.with_columns(
-            _series(records.column("topic").take(place)).alias("__topic"),
-            _series(records.column("partition").take(place)).alias("__partition"),
-            _series(records.column("key").take(place)).alias("__key"),
+            polars_series(records.column("topic").take(place)).alias("__topic"),
+            polars_series(records.column("partition").take(place)).alias("__partition"),
+            polars_series(records.column("key").take(place)).alias("__key"),
         )
         places = frame.select("__topic", "__partition").unique()
         if places.height == 1:
@@ -119,19 +119,11 @@ def _event_fields(group: DecodedGroup) -> pl.DataFrame | None:
     if not pa.types.is_struct(source.type):
         return None
     fields = {
-        f"s.{field.name}": _series(values)
+        f"s.{field.name}": polars_series(values)
         for field, values in zip(source.type, source.flatten(), strict=True)
         if field.name in COORDINATE_FIELDS
     }
-    more = {"op": _series(group.rows.column("op"))}
+    more = {"op": polars_series(group.rows.column("op"))}
     if "transaction" in names and pa.types.is_struct(group.rows.schema.field("transaction").type):
-        more["transaction"] = _series(group.rows.column("transaction"))
+        more["transaction"] = polars_series(group.rows.column("transaction"))
     return pl.DataFrame({POSITION: group.positions} | fields | more)
-
-
-def _series(column: pa.Array[Any]) -> pl.Series:
-    series = pl.from_arrow(column)
-    if not isinstance(series, pl.Series):
-        message = f"an Arrow column of {column.type} became {type(series).__name__}"
-        raise TypeError(message)
-    return series

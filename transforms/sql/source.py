@@ -76,7 +76,7 @@ class SourceRows:
             arrays |= part.arrays(rows)
         raw = pl.DataFrame(
             {POSITION: positions}
-            | {name: _series(column) for name, column in arrays.items()}
+            | {name: polars_series(column) for name, column in arrays.items()}
             | {
                 raw_name("m", column.name): metadata(column.metadata_key or "")
                 for column in self.columns
@@ -124,7 +124,8 @@ def _failures(plan: list[Part]) -> list[Failure]:
     return [failure for part in plan for failure in part.failures]
 
 
-def _series(column: pa.Array[Any]) -> pl.Series:
+def polars_series(column: pa.Array[Any]) -> pl.Series:
+    """An Arrow column as a polars one."""
     series = pl.from_arrow(column)
     if not isinstance(series, pl.Series):
         message = f"an Arrow column of {column.type} became {type(series).__name__}"
