@@ -128,7 +128,7 @@ def _end(data: bytes, position: int, steps: Iterable[_Step]) -> int:
             position = _blocks_end(data, position, inner)
         else:
             position += number
-            # Items of many such values must not be counted far beyond the end.
+            # Else a large count of large items is followed far beyond the end.
             if position > len(data):
                 raise _Refused
     return position
@@ -164,10 +164,10 @@ def _blocks_end(data: bytes, position: int, item: tuple[_Step, ...]) -> int:
             count = -count
             size, position = read_long(data, position, 10)
         start = position
+        # Each item takes at least one byte.
         if not item or count > len(data) - position:
             raise _Refused
-        position = _end(
-            data, position, itertools.chain.from_iterable(itertools.repeat(item, count))
-        )
+        items = itertools.chain.from_iterable(itertools.repeat(item, count))
+        position = _end(data, position, items)
         if size is not None and size != position - start:
             raise _Refused

@@ -113,6 +113,10 @@ def leaves_items_to_the_strict_check(avro: AvroType) -> bool:
     return any(map(leaves_items_to_the_strict_check, inner))
 
 
+def pair(first: Any, second: Any) -> dict[str, Any]:
+    return {**record_of(first, second), "name": "Pair"}
+
+
 EDGES: list[tuple[Any, bytes, bool]] = [
     ("int", b"\xff\xff\xff\xff\x0f", True),
     ("int", b"\xff\xff\xff\xff\x10", False),
@@ -150,8 +154,17 @@ EDGES: list[tuple[Any, bytes, bool]] = [
     ({"type": "array", "items": "int"}, varint(-1) + varint(2) + b"\x02\x00", False),
     ({"type": "array", "items": "double"}, varint(2**62) + bytes(64), False),
     ({"type": "array", "items": "double"}, varint(9) + bytes(64), False),
+    ({"type": "array", "items": "int"}, varint(-(2**63)) + varint(0) + b"\x00", False),
     ({"type": "array", "items": "null"}, b"\x00", True),
     ({"type": "array", "items": "null"}, varint(1001) + b"\x00", False),
+    # These would come out right at the end, were the length or the count believed.
+    (pair("bytes", "double"), varint(-1) + bytes(7), False),
+    (pair("string", "double"), varint(-1) + bytes(7), False),
+    (
+        pair({"type": "array", "items": "null"}, "bytes"),
+        varint(1001) + b"\x00" + varint(1100) + bytes(1100),
+        False,
+    ),
     ({"type": "map", "values": "null"}, varint(1) + varint(1) + b"k\x00", True),
     ({"type": "map", "values": "null"}, varint(2**62) + b"\x00\x00", False),
 ]

@@ -7,7 +7,7 @@ from decimal import Context, Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.sql import compile_decimals, compile_division, types
@@ -26,6 +26,7 @@ def _way(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+@settings(deadline=None)
 @given(NUMBERS, st.none() | st.integers(-LARGEST, LARGEST) | st.integers(-9, 9))
 def test_a_quotient_goes_towards_zero_and_is_null_by_zero(
     dividends: list[int | None], divisor: int | None
@@ -52,6 +53,7 @@ def test_a_quotient_of_literals_is_one_value_a_row(dividend: int | None, divisor
     assert rows.get_column("quotient").to_list() == [expected] * 3
 
 
+@settings(deadline=None)
 @given(NUMBERS, st.integers(0, 38))
 def test_an_integer_becomes_the_decimal_with_those_digits(
     integers: list[int | None], scale: int
