@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import functools
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,10 @@ import orjson
 import polars as pl
 import pyarrow as pa
 from apache_beam.pvalue import PBegin, PCollection
+
+BATCH_BYTES = 32 * 2**20
+"""Bytes of records in a batch at most, or one record: decoding and encoding hold a batch several
+times over."""
 
 RECORDS = "records.jsonl"
 SCHEMAS = "schemas.json"
@@ -79,24 +82,29 @@ class Recording:
         return topics
 
     def batches(self, batch_size: int) -> Iterator[pa.RecordBatch]:
-        """The records in the order of the file, `batch_size` of them at a time."""
+        """The records in the order of the file, `batch_size` of them at a time, fewer where they
+        are so large that BATCH_BYTES are reached before."""
         kept: list[pl.DataFrame] = []
         for frame in self._frames(batch_size):
-            kept.append(frame if self.topic is None else frame.filter(topic=self.topic))
-            if sum(part.height for part in kept) >= batch_size:
+            part = frame if self.topic is None else frame.filter(topic=self.topic)
+            if part.height:
+                kept.append(part)
+            full = sum(part.height for part in kept) >= batch_size
+            if full or sum(part.estimated_size() for part in kept) >= BATCH_BYTES:
                 whole = pl.concat(kept)
                 yield _record_batch(whole[:batch_size])
-                kept = [whole[batch_size:]]
-        if any(part.height for part in kept):
+                kept = [whole[batch_size:]] if whole.height > batch_size else []
+        if kept:
             yield _record_batch(pl.concat(kept))
 
     def _frames(self, lines_each: int) -> Iterator[pl.DataFrame]:
+        first = 1
         with (Path(self.path) / RECORDS).open("rb") as lines:
-            for first in itertools.count(1, lines_each):
-                chunk = list(itertools.islice(lines, lines_each))
-                if not chunk:
-                    return
-                yield self._frame(chunk, first)
+            while block := lines.readlines(BATCH_BYTES):
+                for start in range(0, len(block), lines_each):
+                    chunk = block[start : start + lines_each]
+                    yield self._frame(chunk, first)
+                    first += len(chunk)
 
     def _frame(self, chunk: list[bytes], first: int) -> pl.DataFrame:
         """Some lines of the file as records; `first` is the number of the first of them."""

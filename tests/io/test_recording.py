@@ -181,6 +181,18 @@ def test_a_line_lacks_a_member(tmp_path: Path) -> None:
             rows(folder(tmp_path, [line(0), json.dumps(record)]))
 
 
+@pytest.mark.parametrize("limit", [1, 100, 300])
+def test_large_records_make_smaller_batches_and_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(recording, "BATCH_BYTES", limit)
+    path = folder(tmp_path, [line(number, "ab"[number % 4 == 3]) for number in range(40)])
+    batches = list(Recording(path, "a").batches(20))
+    assert max(batch.num_rows for batch in batches) < 20
+    expected = [number for number in range(40) if number % 4 != 3]
+    assert [offset for batch in batches for offset in batch["offset"].to_pylist()] == expected
+
+
 def test_batches_before_a_damaged_line_are_given(tmp_path: Path) -> None:
     batches = Recording(folder(tmp_path, [line(0), line(1), "x"])).batches(2)
     assert next(batches).num_rows == 2

@@ -16,14 +16,13 @@ import polars as pl
 
 from transforms.sql.compile_batches import BatchFunction, on_batches
 from transforms.sql.compile_division import whole_quotient
+from transforms.sql.polars_versions import SINCE_2_1
 from transforms.sql.type_rules import digits
 from transforms.sql.types import MAX_DECIMAL_PRECISION, Kind, SqlType, polars_type
 
 _INT128_LIMIT = 2**127 - 1
 # Flink divides in Java's MathContext(38, HALF_UP) and rounds the quotient to its scale afterwards.
 _DIVISION = decimal.Context(prec=MAX_DECIMAL_PRECISION, rounding=decimal.ROUND_HALF_UP)
-# polars 2.0, the newest for Python 3.10, does not reinterpret integers as decimals.
-_REINTERPRETS = tuple(int(part) for part in pl.__version__.split(".")[:2]) >= (2, 1)
 
 Integers = Callable[[int, int], "int | None"]
 """Combines two unscaled values; None for a result that has no value."""
@@ -41,7 +40,7 @@ def unscaled(value: pl.Expr, number: SqlType) -> pl.Expr:
 def with_scale(value: pl.Expr, number: SqlType) -> pl.Expr:
     """The decimal column whose unscaled Int128 is `value`."""
     decimals = polars_type(number)
-    if _REINTERPRETS:
+    if SINCE_2_1:
         return value.reinterpret(dtype=decimals)
     unit = decimal.Decimal(1).scaleb(-(number.scale or 0))
     whole = value.cast(pl.Decimal(MAX_DECIMAL_PRECISION, 0), strict=False)

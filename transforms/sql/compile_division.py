@@ -5,14 +5,12 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.sql.compile_batches import on_batches
-
-# polars 2.0, the newest for Python 3.10, has // alone.
-_TRUNCATES = hasattr(pl.Expr, "truncdiv")
+from transforms.sql.polars_versions import SINCE_2_1
 
 
 def whole_quotient(dividend: pl.Expr, divisor: pl.Expr, integers: pl.DataType) -> pl.Expr:
     """dividend / divisor of two columns of the type `integers`; NULL where the divisor is zero."""
-    if _TRUNCATES:
+    if SINCE_2_1:
         return dividend.truncdiv(divisor)
     return on_batches(_towards_zero, [dividend, divisor], integers)
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from transforms.sql import time_text
 from transforms.sql.json_options import JsonOptions
+from transforms.sql.polars_versions import SINCE_2_1
 from transforms.sql.types import FLOATS, TIMESTAMPS, Field, Kind, SqlType
 
 Column = tuple[str, pl.Expr, SqlType]
@@ -39,7 +40,8 @@ class Encoder:
                     and all(self.is_plain(field.type) for field in fields)
                 )
             case SqlType(kind=Kind.ARRAY, element=SqlType() as element):
-                return self.is_plain(element)
+                # polars 2.0 writes NULL for some structs in the lists of a slice.
+                return self.is_plain(element) and (SINCE_2_1 or not _holds_row(element))
         return sql_type.kind not in (*FLOATS, Kind.MAP)
 
     def plain(self, value: pl.Expr, sql_type: SqlType) -> pl.Expr:
@@ -146,6 +148,11 @@ class Encoder:
             member = concatenated([f",{quoted(name)}:", self.text(value, sql_type)])
             pieces.append(pl.when(value.is_null()).then(pl.lit("")).otherwise(member))
         return concatenated(["{", concatenated(pieces).str.strip_prefix(","), "}"])
+
+
+def _holds_row(sql_type: SqlType) -> bool:
+    element = sql_type.element
+    return sql_type.kind is Kind.ROW or (element is not None and _holds_row(element))
 
 
 def _is_native(sql_type: SqlType) -> bool:

@@ -21,8 +21,8 @@ EXACT = Context(prec=38)
 def _way(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "by hand":
-            patch.setattr(compile_division, "_TRUNCATES", False)
-            patch.setattr(compile_decimals, "_REINTERPRETS", False)
+            patch.setattr(compile_division, "SINCE_2_1", False)
+            patch.setattr(compile_decimals, "SINCE_2_1", False)
         yield
 
 

@@ -190,6 +190,23 @@ def test_a_slice_of_a_column_is_written_as_its_own_rows(start: int) -> None:
         assert whole.eq('{"v":null}').to_list() == [value is None for value in values]
 
 
+@pytest.mark.parametrize("start", [1, 2, 3])
+def test_a_slice_of_arrays_of_rows_is_written_as_its_own_rows(start: int) -> None:
+    inner = types.row(Field("keys", types.array(types.STRING)))
+    row = types.row(Field("a", types.INT), Field("b", inner), Field("c", types.array(inner)))
+    keys = {"keys": ["x"]}
+    whole = {"a": 1, "b": keys, "c": [keys]}
+    values = [[], [{"a": 2, "b": None, "c": None}, None], [whole], None, [{**whole, "c": [None]}]]
+    for kind, rows in (
+        (types.array(row), values),
+        (types.array(types.array(row)), [[value] for value in values]),
+        (types.row(Field("d", types.array(row))), [{"d": value} for value in values]),
+    ):
+        frame = pl.DataFrame({"x": pl.Series(rows, dtype=polars_type(kind))}).slice(start)
+        encoded = frame.select(json_rows([("v", pl.col("x"), kind)], DEFAULT)).to_series()
+        assert [json.loads(text)["v"] for text in encoded] == rows[start:]
+
+
 TWICE = Field("a", types.INT)
 
 
