@@ -31,6 +31,8 @@ import orjson
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
+# First, as in `python -m pipelines.aml`: it sets the size of polars' thread pool.
+import pipelines  # noqa: F401
 from pipeline_io.recording import Recording, RecordingSchemas
 from pipelines.lookups import DatabaseLookups
 from pipelines.options import LOCAL_RUNNER
