@@ -80,9 +80,11 @@ class EventMetadata:
 
     def _of_partition(self, partition: tuple[str, int], rows: pl.DataFrame) -> pl.DataFrame:
         source = rows.select(pl.col("^s\\..*$").name.map(lambda name: name[2:])).to_struct("source")
-        keys = order_keys(source, rows["op"], self._incarnations, self._newest.get(partition))
-        self._newest[partition] = keys.newest
-        ids = pl.Series(EVENT_ID, [None] * rows.height, dtype=pl.String)
+        columns = [rows[POSITION]]
+        if ORDER_KEY in self._wanted:
+            keys = order_keys(source, rows["op"], self._incarnations, self._newest.get(partition))
+            self._newest[partition] = keys.newest
+            columns += [keys.order_key.alias(ORDER_KEY), keys.errors.alias(ORDER_KEY_ERROR)]
         if EVENT_ID in self._wanted:
             transaction = rows["transaction"] if "transaction" in rows.columns else None
             body = pl.col("__key").bin.slice(_WIRE_FORMAT_HEADER)
@@ -90,14 +92,8 @@ class EventMetadata:
                 pl.when(pl.col("__key").bin.starts_with(b"\x00")).then(body).otherwise("__key")
             ).to_series()
             ids = event_ids(source, rows["op"], transaction, key, self._incarnations)
-        return pl.DataFrame(
-            {
-                POSITION: rows[POSITION],
-                ORDER_KEY: keys.order_key,
-                ORDER_KEY_ERROR: keys.errors,
-                EVENT_ID: ids,
-            }
-        )
+            columns.append(ids.alias(EVENT_ID))
+        return pl.DataFrame(columns)
 
 
 def _partition(place: tuple[object, ...]) -> tuple[str, int]:

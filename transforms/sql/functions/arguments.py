@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import polars as pl
 
+from transforms.sql import compile_batches
 from transforms.sql.expression import Call, Expression, Failure
 from transforms.sql.types import NULL, Kind, SqlType, polars_type
 
@@ -160,13 +161,6 @@ def per_distinct_value(
     """
 
     def of_series(series: pl.Series) -> pl.Series:
-        distinct = series.drop_nulls().unique()
-        values = pl.Series([function(item) for item in distinct.to_list()], dtype=dtype)
-        if distinct.is_empty():
-            return pl.Series([None] * len(series), dtype=dtype)
-        mapped: pl.Series = series.replace_strict(
-            distinct, values, default=None, return_dtype=dtype
-        )
-        return mapped
+        return compile_batches.per_distinct_value(series, function, dtype)
 
     return value.map_batches(of_series, return_dtype=dtype, is_elementwise=True)
