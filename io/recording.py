@@ -20,27 +20,14 @@ import polars as pl
 import pyarrow as pa
 from apache_beam.pvalue import PBegin, PCollection
 
+from pipeline_io.record_schema import RECORD_SCHEMA
+
 BATCH_BYTES = 32 * 2**20
 """Bytes of records in a batch at most, or one record: decoding and encoding hold a batch several
 times over."""
 
 RECORDS = "records.jsonl"
 SCHEMAS = "schemas.json"
-
-_FIELDS: list[pa.Field[Any]] = [
-    pa.field("topic", pa.string(), nullable=False),
-    pa.field("partition", pa.int32(), nullable=False),
-    pa.field("offset", pa.int64(), nullable=False),
-    pa.field("timestamp", pa.timestamp("ms", tz="UTC")),
-    pa.field(
-        "headers",
-        pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("value", pa.binary())])),
-    ),
-    pa.field("key", pa.binary()),
-    pa.field("value", pa.binary()),
-]
-RECORD_SCHEMA = pa.schema(_FIELDS)
-"""The columns of a batch, one row a record."""
 
 
 class RecordingError(ValueError):
