@@ -41,7 +41,8 @@ class Expression:
     `literal` is True where the script wrote the value itself; `constant` is then that value.
     `node` is where the script says it, for errors about its use elsewhere. `parts` are the fields
     of a ROW that the script makes: who needs one takes it, since taking the ROW's column apart
-    would compute all of them for each.
+    would compute all of them for each. `unix_seconds` is the Int64 that FROM_UNIXTIME wrote this
+    text from: who reads it as a time again needs no text.
     """
 
     value: pl.Expr
@@ -51,6 +52,7 @@ class Expression:
     constant: object = None
     node: exp.Expr | None = None
     parts: tuple[Expression, ...] = ()
+    unix_seconds: pl.Expr | None = None
 
     def column_names(self) -> set[str]:
         """The frame's columns that the value or a failure is computed from."""

@@ -12,14 +12,16 @@ import polars as pl
 from transforms.dead_letters import Refusal
 from transforms.lookup import Lookup, LookupFailure
 from transforms.sql.evaluate import evaluated
-from transforms.sql.expression import NOW, Failure
+from transforms.sql.expression import NOW, Expression, Failure
+from transforms.sql.json_encoder import Column as JsonColumn
+from transforms.sql.json_encoder import Constant, Members
 from transforms.sql.json_options import JsonOptions
-from transforms.sql.json_rows import json_rows
+from transforms.sql.json_rows import json_rows, json_text
 from transforms.sql.plan import ArrayLookup, Branch, Filter, LookupJoin, Step
 from transforms.sql.refusals import Where, any_refused, checks, refuse, without
 from transforms.sql.source import POSITION, SourceFrame
 from transforms.sql.tables import column_type
-from transforms.sql.types import polars_type
+from transforms.sql.types import SqlType, polars_type
 
 PAYLOAD = "payload"
 """Column of a branch's result: the encoded row, String."""
@@ -53,20 +55,16 @@ class BranchRun:
     def __init__(self, branch: Branch, open_lookup: LookupOpener, where: Where) -> None:
         self.branch = branch
         self._where = where
-        self._outputs = [
-            (column.name, expression.value, column_type(column))
-            for column, expression in branch.outputs
-        ]
+        self._leaves: list[pl.Expr] = []
         self._output_failures = [
             failure for _, expression in branch.outputs for failure in expression.failures
         ]
-        self._payload = json_rows(
-            [
-                (name, pl.col(f"__out{number}"), kind)
-                for number, (name, _, kind) in enumerate(self._outputs)
-            ],
-            json_options(branch.sink.options),
-        )
+        options = json_options(branch.sink.options)
+        columns = [
+            self._json_column(column.name, expression, column_type(column), options)
+            for column, expression in branch.outputs
+        ]
+        self._payload = json_rows(columns, options)
         self._needs_now = NOW in branch.used_columns()
         self._lookups: dict[int, Lookup] = {}
         for number, step in enumerate(branch.steps):
@@ -79,6 +77,22 @@ class BranchRun:
             elif isinstance(step, ArrayLookup):
                 self._lookups[number] = open_lookup.query(step)
         self._open = contextlib.ExitStack()
+
+    def _json_column(
+        self, name: str, expression: Expression, sql_type: SqlType, options: JsonOptions
+    ) -> JsonColumn:
+        """A column of the sink for `json_rows`; what it is made of is added to the leaves."""
+        if expression.literal:
+            return name, Constant(json_text(expression.value, sql_type, options)), sql_type
+        if expression.parts:
+            members = tuple(
+                self._json_column(field.name, part, field.type, options)
+                for part, field in zip(expression.parts, sql_type.fields, strict=True)
+            )
+            return name, Members(members), sql_type
+        leaf = f"__out{len(self._leaves)}"
+        self._leaves.append(expression.value.alias(leaf))
+        return name, pl.col(leaf), sql_type
 
     def __enter__(self) -> BranchRun:
         for lookup in self._lookups.values():
@@ -219,10 +233,7 @@ class BranchRun:
 
     def _project(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Refusal]]:
         failures = self._output_failures
-        values = [
-            value.alias(f"__out{number}") for number, (_, value, _) in enumerate(self._outputs)
-        ]
-        query = frame.lazy().select(POSITION, *values, *checks(failures))
+        query = frame.lazy().select(POSITION, *self._leaves, *checks(failures))
         refused = [f"__refused{number}" for number in range(len(failures))]
         rows = evaluated(query.select(POSITION, self._payload.alias(PAYLOAD), *refused))
         refusals = self._refusals(frame, rows, failures, "project")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from collections.abc import Sequence
@@ -13,7 +14,24 @@ from transforms.sql.json_options import JsonOptions
 from transforms.sql.polars_versions import SINCE_2_1
 from transforms.sql.types import FLOATS, TIMESTAMPS, Field, Kind, SqlType
 
-Column = tuple[str, pl.Expr, SqlType]
+
+@dataclasses.dataclass(frozen=True)
+class Constant:
+    """A member that is the same in every row, as its JSON text."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Members:
+    """An object that the script puts together, so that it is never NULL: its members, instead of
+    a column of them."""
+
+    members: tuple[Column, ...]
+
+
+Column = tuple[str, pl.Expr | Constant | Members, SqlType]
+"""A member of an object: its name, what it holds, and its type."""
 
 NULL = pl.lit("null")
 
@@ -115,38 +133,61 @@ class Encoder:
 
     def object_text(self, members: Sequence[Column]) -> pl.Expr:
         """The JSON object of `members`, for the rows where it isn't NULL as a whole."""
-        if not members:
-            return pl.lit("{}")
-        if self.options.ignore_null_fields:
-            return self.object_of_known(members)
-        pieces: list[pl.Expr | str] = []
+        return concatenated(self._object(members))
+
+    def _object(self, members: Sequence[Column]) -> list[pl.Expr | str]:
+        """The pieces of the object's text."""
+        if self.options.ignore_null_fields and members:
+            return [self.object_of_known(members)]
+        pieces: list[pl.Expr | str] = ["{"]
         run: list[pl.Expr] = []
-        opened = closed = False
+        last = len(members) - 1
         for position, (name, value, sql_type) in enumerate(members):
-            last = position == len(members) - 1
-            if self.is_plain(sql_type):
+            if isinstance(value, pl.Expr) and self.is_plain(sql_type):
+                # Neighbours that polars can write are one object, without its braces.
                 run.append(self.plain(value, sql_type).alias(name))
-                if not last and self.is_plain(members[position + 1][2]):
+                if position < last and self._joins_run(members[position + 1]):
                     continue
-                # The braces of the first and the last run are those of the object.
                 encoded = pl.struct(run).struct.json_encode()
-                encoded = encoded.str.strip_prefix("{") if opened else encoded
-                encoded, closed = (
-                    (encoded, True) if last else (encoded.str.strip_suffix("}"), False)
-                )
-                pieces += [",", encoded] if opened else [encoded]
+                if position == last and len(run) == len(members):
+                    return [encoded]
+                # The braces of the first and of the last run are those of the object.
+                if len(run) <= position:
+                    pieces.append(",")
+                    encoded = encoded.str.strip_prefix("{")
+                else:
+                    pieces.clear()
+                if position == last:
+                    return [*pieces, encoded]
+                pieces.append(encoded.str.strip_suffix("}"))
                 run = []
-            else:
-                pieces.append(f"{',' if opened else '{'}{quoted(name)}:")
-                pieces.append(self.text(value, sql_type))
-            opened = True
-        return concatenated(pieces if closed else [*pieces, "}"])
+                continue
+            pieces.append(f"{',' if position else ''}{quoted(name)}:")
+            pieces += self._member(value, sql_type)
+        return [*pieces, "}"]
+
+    def _joins_run(self, member: Column) -> bool:
+        return isinstance(member[1], pl.Expr) and self.is_plain(member[2])
+
+    def _member(
+        self, value: pl.Expr | Constant | Members, sql_type: SqlType
+    ) -> list[pl.Expr | str]:
+        match value:
+            case Constant(text=text):
+                return [text]
+            case Members(members=members):
+                return self._object(members)
+        return [self.text(value, sql_type)]
 
     def object_of_known(self, members: Sequence[Column]) -> pl.Expr:
         pieces: list[pl.Expr | str] = []
         for name, value, sql_type in members:
-            member = concatenated([f",{quoted(name)}:", self.text(value, sql_type)])
-            pieces.append(pl.when(value.is_null()).then(pl.lit("")).otherwise(member))
+            if isinstance(value, Constant) and value.text == "null":
+                continue
+            member = concatenated([f",{quoted(name)}:", *self._member(value, sql_type)])
+            if isinstance(value, pl.Expr):
+                member = pl.when(value.is_null()).then(pl.lit("")).otherwise(member)
+            pieces.append(member)
         return concatenated(["{", concatenated(pieces).str.strip_prefix(","), "}"])
 
 
@@ -169,7 +210,7 @@ def _is_native(sql_type: SqlType) -> bool:
     )
 
 
-def members_of(value: pl.Expr, fields: tuple[Field, ...]) -> list[Column]:
+def members_of(value: pl.Expr, fields: tuple[Field, ...]) -> list[tuple[str, pl.Expr, SqlType]]:
     names = [field.name for field in fields]
     if any(name == "*" or name.startswith("^") for name in names):
         # polars would take such a name for a pattern.

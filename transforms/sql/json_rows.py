@@ -32,10 +32,15 @@ def json_rows(columns: Sequence[Column], options: JsonOptions) -> pl.Expr:
     for name, _, sql_type in columns:
         _check(sql_type, f"column {name!r}")
     text = Encoder(options).object_text(columns)
-    if not any(expression.meta.root_names() for _, expression, _ in columns):
+    if not text.meta.root_names():
         # Constants alone would give one row, whatever the height of the frame.
         text = pl.concat_str(text, pl.repeat("", pl.len()))
     return text
+
+
+def json_text(value: pl.Expr, sql_type: SqlType, options: JsonOptions) -> str:
+    """The JSON text of one constant."""
+    return str(pl.select(Encoder(options).text(value, sql_type)).item())
 
 
 def _check(sql_type: SqlType, place: str) -> None:

@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from transforms.sql.evaluate import evaluated
 from transforms.sql.expression import Failure
-from transforms.sql.source_envelope import EnvelopePlan
+from transforms.sql.source_envelope import OP, EnvelopePlan, with_kinds
 from transforms.sql.source_parts import (
     Arrays,
     Part,
+    WriterRows,
     field_part,
     is_record_metadata,
     metadata_part,
@@ -71,28 +72,22 @@ class SourceRows:
         plan = self._plans.get(schema)
         if plan is None:
             plan = self._plans[schema] = self._plan(rows.schema)
-        arrays: Arrays = {}
+        arrays: Arrays = {POSITION: pa.array(positions)}
+        taken = WriterRows(rows)
         for part in plan:
-            arrays |= part.arrays(rows)
-        raw = pl.DataFrame(
-            {POSITION: positions}
-            | {name: polars_series(column) for name, column in arrays.items()}
-            | {
-                raw_name("m", column.name): metadata(column.metadata_key or "")
-                for column in self.columns
-                if is_record_metadata(column)
-            }
-            | {
-                raw_name("m", "order_key.error"): metadata("order_key.error")
-                for column in self.columns
-                if column.metadata_key == "order_key"
-            }
-        )
-        if "e.op" in raw.columns:
-            # Once for all columns, each of which asks for them.
-            op = raw["e.op"]
-            written = op.is_in(["c", "u", "r"]).alias("e.written")
-            raw = raw.with_columns(written, (op == "d").alias("e.deleted"))
+            arrays |= part.arrays(taken)
+        raw = polars_frame(arrays)
+        more = [
+            metadata(column.metadata_key or "").alias(raw_name("m", column.name))
+            for column in self.columns
+            if is_record_metadata(column)
+        ] + [
+            metadata("order_key.error").alias(raw_name("m", "order_key.error"))
+            for column in self.columns
+            if column.metadata_key == "order_key"
+        ]
+        if more:
+            raw = raw.hstack(more)
         values = [part.value.alias(part.column.name) for part in plan]
         checks = [
             failure.condition.alias(f"__check{number}")
@@ -103,7 +98,8 @@ class SourceRows:
             for number, failure in enumerate(_failures(plan))
             if failure.value is not None
         ]
-        frame = evaluated(raw.lazy().select(POSITION, *values, *checks, *shown))
+        query = with_kinds(raw.lazy()) if OP in arrays else raw.lazy()
+        frame = evaluated(query.select(POSITION, *values, *checks, *shown))
         failures = tuple(
             dataclasses.replace(
                 failure,
@@ -133,6 +129,16 @@ def polars_series(column: pa.Array[Any]) -> pl.Series:
     return series
 
 
+def polars_frame(columns: Arrays) -> pl.DataFrame:
+    """Arrow columns as a polars frame, in one step."""
+    batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+    frame = pl.from_arrow(batch)
+    if not isinstance(frame, pl.DataFrame):
+        message = f"an Arrow batch became {type(frame).__name__}"
+        raise TypeError(message)
+    return frame
+
+
 def _record_part(table: Table, schema: pa.Schema, column: Column) -> Part:
     if is_record_metadata(column):
         return metadata_part(column)
@@ -141,4 +147,4 @@ def _record_part(table: Table, schema: pa.Schema, column: Column) -> Part:
         if not column.nullable:
             raise missing_column(table, column, schema.names)
         return null_part(column)
-    return field_part(table, column, schema.field(index), lambda rows: rows.column(index))
+    return field_part(table, column, schema.field(index), lambda rows: rows.column(column.name))

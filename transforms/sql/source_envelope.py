@@ -7,12 +7,12 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from transforms.sql.expression import Failure
 from transforms.sql.source_parts import (
     Arrays,
     Part,
+    WriterRows,
     field_part,
     is_record_metadata,
     metadata_part,
@@ -25,6 +25,16 @@ from transforms.sql.tables import Column, Table, column_type
 from transforms.sql.types import polars_type
 from transforms.sql.writer_types import SchemaMismatch
 from transforms.sql.writer_values import reading
+
+OP, WRITTEN, DELETED = "e.op", "e.written", "e.deleted"
+"""An event's op, and whether it has the row as it is, or as it was before it was deleted."""
+
+
+def with_kinds(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """Raw columns with WRITTEN and DELETED, once for all columns, each of which asks for them."""
+    op = pl.col(OP)
+    written = (op == "u") | (op == "c") | (op == "r")
+    return raw.with_columns(written.alias(WRITTEN), (op == "d").alias(DELETED))
 
 
 def _has_source(schema: pa.Schema) -> bool:
@@ -76,7 +86,7 @@ class EnvelopePlan:
             return null_part(column)
         reads = {name: reading(field, column_type(column)) for name, field in fields.items()}
         raw = {name: pl.col(raw_name(name, column.name)) for name in fields}
-        written, deleted = pl.col("e.written"), pl.col("e.deleted")
+        written, deleted = pl.col(WRITTEN), pl.col(DELETED)
         value = pl.lit(None, polars_type(column_type(column)))
         failures: list[Failure] = []
         kept_of_delete = not self.only_keys_of_deletes or column.name in self.table.primary_key
@@ -95,11 +105,10 @@ class EnvelopePlan:
         rows = written | deleted if kept_of_delete else written
         failures += not_null(self.table, column, value, rows)
 
-        def arrays(batch: pa.RecordBatch) -> Arrays:
-            taken: Arrays = {"e.op": batch.column("op")}
+        def arrays(rows: WriterRows) -> Arrays:
+            taken: Arrays = {OP: rows.column("op")}
             for name, read in reads.items():
-                inner = pc.struct_field(batch.column(name), [column.name])
-                taken[raw_name(name, column.name)] = read.select(inner)
+                taken[raw_name(name, column.name)] = read.select(rows.column(name, column.name))
             return taken
 
         return Part(column, arrays, value, tuple(failures))
@@ -113,11 +122,8 @@ class EnvelopePlan:
         if field is None:
             return null_part(column)
 
-        def take(rows: pa.RecordBatch) -> Any:
-            array: Any = rows.column(path[0])
-            for name in path[1:]:
-                array = pc.struct_field(array, [name])
-            return array
+        def take(rows: WriterRows) -> Any:
+            return rows.column(*path)
 
         if path[-1] == "ts_ms" and column_type(column).is_timestamp:
             # ts_ms is an instant in milliseconds, though Debezium gives it no semantic type.

@@ -19,12 +19,33 @@ from transforms.sql.writer_values import reading
 Arrays = dict[str, "pa.Array[Any]"]
 
 
+class WriterRows:
+    """Decoded rows, and the fields of their structs: each struct is taken apart once, whatever
+    the number of columns that are read from it."""
+
+    def __init__(self, rows: pa.RecordBatch) -> None:
+        self._rows = rows
+        self._fields: dict[tuple[str, ...], list[pa.Array[Any]]] = {}
+
+    def column(self, *path: str) -> pa.Array[Any]:
+        """The field at a path of names, NULL where a struct around it is."""
+        *above, name = path
+        if not above:
+            return self._rows.column(name)
+        struct: Any = self.column(*above)
+        place = tuple(above)
+        if place not in self._fields:
+            self._fields[place] = struct.flatten()
+        field: pa.Array[Any] = self._fields[place][struct.type.get_field_index(name)]
+        return field
+
+
 @dataclasses.dataclass(frozen=True)
 class Part:
     """One needed column: the Arrow columns to take, and its value from them."""
 
     column: Column
-    arrays: Callable[[pa.RecordBatch], Arrays]
+    arrays: Callable[[WriterRows], Arrays]
     value: pl.Expr
     failures: tuple[Failure, ...] = ()
 
@@ -78,7 +99,7 @@ def not_null(table: Table, column: Column, value: pl.Expr, where: pl.Expr) -> li
 
 
 def field_part(
-    table: Table, column: Column, field: pa.Field[Any], take: Callable[[pa.RecordBatch], Any]
+    table: Table, column: Column, field: pa.Field[Any], take: Callable[[WriterRows], Any]
 ) -> Part:
     """A column read from one field of the writer's record."""
     read = reading(field, column_type(column))

@@ -51,6 +51,8 @@ def _compiled_once(implementation: Function, call: Call) -> Expression:
         inner,
         value=_once(inner.value, inputs, polars_type(inner.type)),
         failures=(*call.failures, *failures),
+        # It speaks of the inputs, which only the value sees.
+        unix_seconds=None,
     )
 
 

@@ -36,6 +36,7 @@ from transforms.sql.functions.registration import function
 from transforms.sql.functions.time_formats import Part, Style, split_pattern
 from transforms.sql.functions.time_reading import Reader
 from transforms.sql.functions.time_writing import written
+from transforms.sql.functions.unix_texts import unix_local_times
 from transforms.sql.functions.usual_times import usual_pattern
 from transforms.sql.types import DATE, STRING, STRINGS, TIMESTAMPS, Kind, timestamp, timestamp_ltz
 
@@ -57,6 +58,16 @@ def to_timestamp(call: Call) -> Expression:
     """TIMESTAMP(3) of a text; NULL where the text is no time."""
     expect_count(call, 1, 2)
     value = text(call, 0)
+    seconds = call.arguments[0].unix_seconds
+    if seconds is not None and len(call.arguments) == 1:
+        zone = call.session.time_zone
+        # Writing the text and reading it again would cost more than all else of a usual job.
+        times = seconds.map_batches(
+            lambda batch: unix_local_times(batch, zone),
+            return_dtype=pl.Datetime("us"),
+            is_elementwise=True,
+        )
+        return result(call, times, timestamp(3))
     readers = [STANDARD_TIMESTAMP]
     if len(call.arguments) == 2:
         parts = literal_parts(call, 1, STANDARD_PATTERN)

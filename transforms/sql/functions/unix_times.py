@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import polars as pl
 
 from transforms.sql.expression import NOW, Call, Expression
@@ -15,22 +17,21 @@ from transforms.sql.functions.arguments import (
     whole,
 )
 from transforms.sql.functions.calendar import (
-    CYCLE_SECONDS,
-    CYCLE_YEARS,
     FIRST_SECOND,
     LAST_SECOND,
     SECOND_MICROS,
 )
 from transforms.sql.functions.patterns_of_time import literal_parts, read_instant, written_parts
 from transforms.sql.functions.registration import function
-from transforms.sql.functions.time_formats import Part, Style, split_pattern
+from transforms.sql.functions.time_formats import Style
 from transforms.sql.functions.time_texts import to_timestamp_ltz_of_text
-from transforms.sql.functions.time_writing import written
-from transforms.sql.time_text import timestamp_texts
+from transforms.sql.functions.unix_texts import (
+    DEFAULT_PATTERN,
+    STANDARD_PARTS,
+    write_unix_seconds,
+)
 from transforms.sql.types import BIGINT, STRING, timestamp_ltz
 
-DEFAULT_PATTERN = "yyyy-MM-dd HH:mm:ss"
-_STANDARD = split_pattern(DEFAULT_PATTERN)
 NOT_A_TIME = -(2**63)
 """What UNIX_TIMESTAMP gives for a text that is no time, as Flink documents it."""
 
@@ -67,41 +68,8 @@ def from_unixtime(call: Call) -> Expression:
         return write_unix_seconds(batch, parts, zone)
 
     texts = seconds.map_batches(of_batch, return_dtype=pl.String(), is_elementwise=True)
-    return result(call, texts, STRING)
-
-
-def write_unix_seconds(seconds: pl.Series, parts: tuple[Part, ...], zone: str) -> pl.Series:
-    """Any Int64 of seconds as text. polars holds years up to 262,000 only, so those beyond 9999 are
-    written as the same day of the 400 year cycle from 1970, with their own year.
-
-    Java counts in milliseconds of 64 bits that wrap around, and so do we. Before 1582 Java would
-    give days of the Julian calendar; these are Gregorian.
-    """
-    least, most = seconds.min(), seconds.max()
-    if (
-        parts == _STANDARD
-        and isinstance(least, int)
-        and isinstance(most, int)
-        and FIRST_SECOND + 86_400 <= least <= most <= LAST_SECOND - 86_400
-    ):
-        local = (seconds * SECOND_MICROS).cast(pl.Datetime("us", "UTC"))
-        if zone != "UTC":
-            local = local.dt.convert_time_zone(zone).dt.replace_time_zone(None)
-        return timestamp_texts(local)
-    frame = seconds.to_frame("seconds").with_columns(
-        seconds=(pl.col("seconds") * 1000) // 1000,
-    )
-    ordinary = pl.col("seconds").is_between(FIRST_SECOND + 86_400, LAST_SECOND - 86_400)
-    cycles = pl.when(ordinary).then(0).otherwise(pl.col("seconds") // CYCLE_SECONDS)
-    frame = frame.with_columns(cycles=cycles)
-    micros = (pl.col("seconds") - pl.col("cycles") * CYCLE_SECONDS) * SECOND_MICROS
-    time = micros.cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone)
-    if frame.get_column("cycles").eq(0).all():
-        return frame.select(written(time, parts, Style.LENIENT)).to_series()
-    year = time.dt.year().cast(pl.Int64()) + pl.col("cycles") * CYCLE_YEARS
-    # Java counts the years before 1 from 1 again: its pattern shows no era.
-    year = pl.when(year < 1).then(1 - year).otherwise(year)
-    return frame.select(written(time, parts, Style.LENIENT, year)).to_series()
+    found = result(call, texts, STRING)
+    return dataclasses.replace(found, unix_seconds=seconds) if parts == STANDARD_PARTS else found
 
 
 @function("TO_TIMESTAMP_LTZ")

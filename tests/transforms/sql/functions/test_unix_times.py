@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.transforms.sql.functions.calls import Check, Evaluate
 from transforms.sql.errors import SqlError
+from transforms.sql.functions.patterns_of_time import STANDARD_TIMESTAMP, read_local
 from transforms.sql.functions.time_formats import split_pattern
-from transforms.sql.functions.unix_times import write_unix_seconds
+from transforms.sql.functions.unix_texts import unix_local_times, write_unix_seconds
 
 UTC = datetime.timezone.utc
 
@@ -143,3 +144,36 @@ def test_a_text_that_is_no_time_is_refused_by_to_timestamp_ltz(check: Check) -> 
 def test_a_precision_that_no_unit_has_is_an_error_of_the_script(evaluate: Evaluate) -> None:
     with pytest.raises(SqlError, match="the precision is 4, expected 0"):
         evaluate("TO_TIMESTAMP_LTZ(1, 4)")
+
+
+@given(
+    st.lists(
+        st.none()
+        | st.integers(-(2**63), 2**63 - 1)
+        | st.integers(-62_135_700_000, -62_135_500_000)
+        | st.integers(253_402_200_000, 253_402_400_000)
+        | st.integers(-(10**9), 2 * 10**9),
+        min_size=1,
+        max_size=5,
+    ),
+    st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Apia"]),
+)
+def test_a_time_read_from_unix_seconds_is_what_its_text_says(
+    seconds: list[int | None], zone: str
+) -> None:
+    texts = write_unix_seconds(
+        pl.Series(seconds, dtype=pl.Int64), split_pattern("yyyy-MM-dd HH:mm:ss"), zone
+    )
+    read = read_local(texts, STANDARD_TIMESTAMP).cast(pl.Datetime("us"))
+    assert unix_local_times(pl.Series(seconds, dtype=pl.Int64), zone).equals(read)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_to_timestamp_of_from_unixtime_is_the_same_with_and_without_the_text(
+    evaluate: Evaluate, zone: str
+) -> None:
+    values = ("BIGINT", [0, None, 1_767_225_600, 253_402_300_800, -(2**63)])
+    short = evaluate("TO_TIMESTAMP(FROM_UNIXTIME(v))", v=values, zone=zone)
+    long = evaluate("TO_TIMESTAMP(FROM_UNIXTIME(v) || '')", v=values, zone=zone)
+    assert short == long
+    assert short.values[3] is None

@@ -1,0 +1,121 @@
+"""How columns cross to Beam SQL and come back: as values that both sides hold exactly."""
+
+from __future__ import annotations
+
+import base64
+import decimal
+import typing
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import polars as pl
+from apache_beam.typehints import row_type
+from sqlglot import exp
+
+from transforms.sql import types
+from transforms.sql.errors import SqlError
+from transforms.sql.expression import Expression
+from transforms.sql.types import Kind, SqlType, polars_type, time_unit
+
+Columns = Sequence[tuple[str, SqlType]]
+
+_BEAM_TYPES: dict[Kind, typing.Any] = {
+    Kind.BOOLEAN: bool,
+    Kind.TINYINT: np.int8,
+    Kind.SMALLINT: np.int16,
+    Kind.INT: np.int32,
+    Kind.BIGINT: np.int64,
+    Kind.FLOAT: np.float32,
+    Kind.DOUBLE: np.float64,
+    Kind.DECIMAL: decimal.Decimal,
+}
+
+
+def carried_type(sql_type: SqlType, place: exp.Expr) -> SqlType:
+    """The type as which values of `sql_type` cross. SqlError for one that does not.
+
+    Times cross as whole numbers of their own unit, since Beam SQL's TIMESTAMP ends at
+    milliseconds: nothing is lost, and their order is kept.
+    """
+    match sql_type.kind:
+        case Kind.NULL | Kind.DATE | Kind.INTERVAL_MONTH:
+            return types.INT
+        case Kind.TIME | Kind.TIMESTAMP | Kind.TIMESTAMP_LTZ | Kind.INTERVAL:
+            return types.BIGINT
+        case Kind.ROW | Kind.ARRAY | Kind.MAP:
+            message = f"a {sql_type.kind.value} does not go to Beam SQL; take a value out of it"
+            raise SqlError(message, place)
+    if sql_type.is_string:
+        return types.STRING
+    return types.BYTES if sql_type.is_binary else sql_type
+
+
+def carried(expression: Expression, place: exp.Expr) -> Expression:
+    """The value as it crosses. SqlError for a type that does not."""
+    target = carried_type(expression.type, place)
+    value = expression.value
+    if expression.type.kind is Kind.NULL:
+        value = pl.lit(None, pl.Int32)
+    elif target.kind in (Kind.INT, Kind.BIGINT):
+        value = value.to_physical().cast(polars_type(target))
+    return Expression(value, target, expression.failures, node=expression.node)
+
+
+def restored(name: str, sql_type: SqlType) -> Expression:
+    """The column `name` of a frame of carried values, as a value of `sql_type` again."""
+    value = pl.col(name)
+    match sql_type.kind:
+        case Kind.TIMESTAMP | Kind.TIMESTAMP_LTZ:
+            value = value.cast(pl.Datetime(time_unit(sql_type)))
+            if sql_type.kind is Kind.TIMESTAMP_LTZ:
+                value = value.dt.replace_time_zone("UTC")
+        case _:
+            value = value.cast(polars_type(sql_type))
+    return Expression(value, sql_type)
+
+
+def beam_row_type(columns: Columns) -> row_type.RowTypeConstraint:
+    """The schema of the rows that cross; every column may be NULL."""
+    return row_type.RowTypeConstraint.from_fields(
+        [(name, typing.Optional[beam_type(sql_type)]) for name, sql_type in columns]  # noqa: UP045
+    )
+
+
+def beam_type(sql_type: SqlType) -> typing.Any:
+    """The Python type that Beam's schemas have for a carried type."""
+    if sql_type.is_string:
+        return str
+    return bytes if sql_type.is_binary else _BEAM_TYPES[sql_type.kind]
+
+
+def json_reader(sql_type: SqlType) -> Callable[[typing.Any], typing.Any] | None:
+    """What makes the Python value of a carried type from its JSON value; None where it is one."""
+    if sql_type.is_binary:
+        return base64.b64decode
+    if sql_type.kind is Kind.DECIMAL:
+        return decimal.Decimal
+    return float if sql_type.kind in types.FLOATS else None
+
+
+def column_of(
+    values: Sequence[typing.Any], sql_type: SqlType
+) -> tuple[pl.Series, list[tuple[int, str]]]:
+    """The values of a carried type as a column, and the numbers of those that it cannot hold,
+    each with the reason; they are NULL in the column."""
+    dtype = polars_type(sql_type)
+    try:
+        return pl.Series("", values, dtype=dtype, strict=True), []
+    except (pl.exceptions.PolarsError, OverflowError, TypeError, ValueError):
+        # One by one, so that those that do not fit are the only ones refused.
+        pass
+    fitting: list[typing.Any] = []
+    failures: list[tuple[int, str]] = []
+    for number, value in enumerate(values):
+        try:
+            pl.Series("", [value], dtype=dtype, strict=True)
+        except (pl.exceptions.PolarsError, OverflowError, TypeError, ValueError):
+            failures.append((number, f"{value!r} does not fit {sql_type}"))
+            fitting.append(None)
+        else:
+            fitting.append(value)
+    return pl.Series("", fitting, dtype=dtype, strict=True), failures

@@ -1,0 +1,255 @@
+"""A row-wise statement as the SQL that Beam SQL takes: Calcite's, its views put in place."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from sqlglot import exp, tokens
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.generator import Generator
+
+from transforms.sql.errors import SqlError, did_you_mean
+from transforms.sql.job import Job, View
+from transforms.sql.tables import Table
+
+FUNCTIONS = frozenset(
+    {
+        "ABS",
+        "CEIL",
+        "CHARACTER_LENGTH",
+        "CHAR_LENGTH",
+        "COALESCE",
+        "EXP",
+        "FLOOR",
+        "INITCAP",
+        "LN",
+        "LOG10",
+        "LOWER",
+        "MOD",
+        "NULLIF",
+        "POWER",
+        "ROUND",
+        "SIGN",
+        "SQRT",
+        "TRUNCATE",
+        "UPPER",
+    }
+)
+"""Functions with one spelling in our SQL and in Beam's; tests/pipelines/test_two_engines.py has
+where their values differ."""
+
+_NODES = (
+    exp.Add,
+    exp.Alias,
+    exp.And,
+    exp.Anonymous,
+    exp.Between,
+    exp.Boolean,
+    exp.Case,
+    exp.Cast,
+    exp.Column,
+    exp.DPipe,
+    exp.DataType,
+    exp.DataTypeParam,
+    exp.Div,
+    exp.EQ,
+    exp.Extract,
+    exp.GT,
+    exp.GTE,
+    exp.Identifier,
+    exp.If,
+    exp.In,
+    exp.Interval,
+    exp.Is,
+    exp.LT,
+    exp.LTE,
+    exp.Like,
+    exp.Literal,
+    exp.Mod,
+    exp.Mul,
+    exp.NEQ,
+    exp.Neg,
+    exp.Not,
+    exp.Null,
+    exp.Or,
+    exp.Paren,
+    exp.StrPosition,
+    exp.Sub,
+    exp.Substring,
+    exp.Trim,
+    exp.Var,
+)
+_TYPES = (
+    exp.DType.BOOLEAN,
+    exp.DType.TINYINT,
+    exp.DType.SMALLINT,
+    exp.DType.INT,
+    exp.DType.BIGINT,
+    exp.DType.FLOAT,
+    exp.DType.DOUBLE,
+    exp.DType.DECIMAL,
+    exp.DType.CHAR,
+    exp.DType.VARCHAR,
+    exp.DType.TEXT,
+    exp.DType.DATE,
+    exp.DType.TIMESTAMP,
+    exp.DType.TIMESTAMPLTZ,
+)
+
+
+class CalciteSql(Dialect):
+    """Calcite's SQL as Beam SQL reads it."""
+
+    class Tokenizer(tokens.Tokenizer):
+        IDENTIFIERS: ClassVar = ["`"]
+
+    class Generator(Generator):
+        TYPE_MAPPING: ClassVar = {
+            **Generator.TYPE_MAPPING,
+            exp.DType.TEXT: "VARCHAR",
+            # Beam SQL has one timestamp, an instant.
+            exp.DType.TIMESTAMPLTZ: "TIMESTAMP",
+            exp.DType.INT: "INTEGER",
+        }
+        TRANSFORMS: ClassVar = {
+            **Generator.TRANSFORMS,
+            exp.Mod: lambda self, e: f"MOD({self.sql(e, 'this')}, {self.sql(e, 'expression')})",
+            exp.StrPosition: lambda self, e: (
+                f"POSITION({self.sql(e, 'substr')} IN {self.sql(e, 'this')})"
+            ),
+            exp.Interval: lambda self, e: (
+                f"INTERVAL {self.sql(e, 'this')} {e.text('unit').upper().removesuffix('S')}"
+            ),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class QueryText:
+    """A query's text, and its columns' names."""
+
+    sql: str
+    names: tuple[str, ...]
+
+
+class RowWiseText:
+    """Writes row-wise queries. `tables` gives by name of a source what Beam SQL calls it, and its
+    columns that cross."""
+
+    def __init__(self, job: Job, tables: Mapping[str, tuple[str, Sequence[str]]]) -> None:
+        self.job = job
+        self.tables = tables
+
+    def query(self, query: exp.Expr, named: Mapping[str, View]) -> QueryText:
+        """The text of a query. SqlError at the first part that Beam SQL lacks."""
+        with_clause = query.args.get("with_")
+        for cte in with_clause.expressions if with_clause is not None else []:
+            names = tuple(name.name for name in cte.args["alias"].columns)
+            named = {**named, cte.alias: View(cte.alias, names, cte.this, cte)}
+        if isinstance(query, exp.Subquery):
+            return self.query(query.this, named)
+        if isinstance(query, exp.Union):
+            left, right = self.query(query.left, named), self.query(query.right, named)
+            return QueryText(f"{left.sql} UNION ALL {right.sql}", left.names)
+        if not isinstance(query, exp.Select):
+            message = f"expected SELECT, found {query.key.upper()}"
+            raise SqlError(message, query)
+        return self._select(query, named)
+
+    def _select(self, select: exp.Select, named: Mapping[str, View]) -> QueryText:
+        for join in select.args.get("joins") or []:
+            message = (
+                "a lookup runs in-process, so a statement with one cannot run by "
+                "--sql_engine=beam; drop the flag"
+            )
+            raise SqlError(message, join.this)
+        relation, names = self._relation(select.args["from_"].this, named)
+        items: list[str] = []
+        given: list[str] = []
+        for number, node in enumerate(select.expressions):
+            if node.is_star:
+                items += [f"{_quoted(name)} AS {_quoted(name)}" for name in names]
+                given += names
+                continue
+            inner = node.this if isinstance(node, exp.Alias) else node
+            name = node.alias_or_name or f"EXPR${number}"
+            for suffix, part in flattened(inner):
+                items.append(f"{self.expression(part)} AS {_quoted(name + suffix)}")
+                given.append(name + suffix)
+        where = select.args.get("where")
+        condition = "" if where is None else f" WHERE {self.expression(where.this)}"
+        text = f"SELECT {', '.join(items)} FROM {relation}{condition}"  # noqa: S608 (Beam SQL's)
+        return QueryText(text, tuple(given))
+
+    def _relation(self, node: exp.Expr, named: Mapping[str, View]) -> tuple[str, list[str]]:
+        alias = f" AS {_quoted(node.alias)}" if node.alias else ""
+        if isinstance(node, exp.Subquery):
+            inner = self.query(node.this, named)
+            return f"({inner.sql}){alias}", list(inner.names)
+        if not isinstance(node, exp.Table):
+            message = "expected a table, a view or a subquery after FROM"
+            raise SqlError(message, node)
+        relation: Table | View = named.get(node.name) or self.job.relation(node)
+        alias = f" AS {_quoted(node.alias or node.name)}"
+        if isinstance(relation, Table):
+            name, columns = self.tables[relation.name]
+            return f"{name}{alias}", list(columns)
+        inner = self.query(relation.query, named)
+        if not relation.column_names:
+            return f"({inner.sql}){alias}", list(inner.names)
+        pairs = zip(inner.names, relation.column_names, strict=True)
+        items = ", ".join(f"{_quoted(old)} AS {_quoted(new)}" for old, new in pairs)
+        return f"(SELECT {items} FROM ({inner.sql})){alias}", list(relation.column_names)  # noqa: S608
+
+    def expression(self, node: exp.Expr) -> str:
+        """The text of an expression. SqlError at what Beam SQL lacks."""
+        for part in node.walk():
+            self._check(part)
+        quoted = node.copy()
+        for name in quoted.find_all(exp.Identifier):
+            name.set("quoted", True)
+        return quoted.sql(dialect=_CALCITE)
+
+    def _check(self, node: exp.Expr) -> None:
+        if isinstance(node, exp.Anonymous) and node.name.upper() not in FUNCTIONS:
+            message = (
+                f"Beam SQL has no {node.name.upper()} of our meaning; "
+                f"{did_you_mean(node.name.upper(), FUNCTIONS)}, or leave --sql_engine=beam out"
+            )
+            raise SqlError(message, node)
+        if isinstance(node, exp.DataType) and node.this not in _TYPES:
+            message = f"Beam SQL casts to no {node.sql()} of our meaning; leave --sql_engine=beam out"
+            raise SqlError(message, node)
+        if isinstance(node, exp.Cast) and type(node) is not exp.Cast:
+            message = "Beam SQL has no TRY_CAST; write CAST, or leave --sql_engine=beam out"
+            raise SqlError(message, node)
+        if isinstance(node, exp.Column) and len(node.parts) > 2:
+            message = "a field of a ROW does not go to Beam SQL; leave --sql_engine=beam out"
+            raise SqlError(message, node)
+        if not isinstance(node, _NODES):
+            message = f"{node.key.upper()} does not go to Beam SQL; leave --sql_engine=beam out"
+            raise SqlError(message, node)
+
+
+def flattened(node: exp.Expr) -> list[tuple[str, exp.Expr]]:
+    """The parts of a ROW that the script makes, each with what its name adds; else the node."""
+    parts: list[exp.Expr] = []
+    if isinstance(node, exp.Tuple | exp.Struct):
+        parts = node.expressions
+    if isinstance(node, exp.Anonymous) and node.name.upper() == "ROW":
+        parts = node.expressions
+    if not parts:
+        return [("", node)]
+    return [
+        (f".{number}{suffix}", inner)
+        for number, part in enumerate(parts)
+        for suffix, inner in flattened(part)
+    ]
+
+
+def _quoted(name: str) -> str:
+    return f"`{name}`"
+
+
+_CALCITE = CalciteSql()

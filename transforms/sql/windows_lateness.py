@@ -1,0 +1,195 @@
+"""Tells which rows come too late for their windows, before Beam would drop them in silence."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.coders import VarIntCoder
+from apache_beam.metrics.metric import Metrics
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import (
+    ReadModifyWriteStateSpec,
+    TimerSpec,
+    on_timer,
+)
+from apache_beam.utils.timestamp import Timestamp
+
+from transforms.counters import NAMESPACE, metric_name
+from transforms.dead_letters import DEAD_LETTER_SCHEMA, Origin, Refusal, dead_letter_json
+from transforms.sql.beam_sql_columns import Columns
+from transforms.sql.beam_sql_plan import EVENT_TIME
+from transforms.sql.beam_sql_rows import DEAD_LETTERS, json_columns, row_record
+from transforms.sql.in_process import PAYLOAD
+from transforms.sql.windows import MILLISECOND, Window, WindowKind
+
+_LOGGER = logging.getLogger(__name__)
+
+_Micros = np.ndarray[Any, np.dtype[np.int64]]
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+_NONE_PASSED = -(2**62)
+
+
+def window_ends(times: _Micros, over: Window, delay: int) -> tuple[_Micros, _Micros]:
+    """The end of the first and of the last window of each row, in microseconds and later by the
+    delay: a row is late for a window when the watermark has passed that."""
+    shifted = times + delay
+    if over.kind is WindowKind.SESSION:
+        return shifted + over.size, shifted + over.size
+    last = shifted - (shifted - delay % over.slide) % over.slide + over.size
+    return last - over.size + over.slide, last
+
+
+class RefuseLateRows(beam.DoFn):
+    """Batches (SINK_ROWS) without the rows that are late for all of their windows; these become
+    dead letters, and count as `late`.
+
+    Input: batches by one key, since what has passed is known by timers, which belong to keys. A
+    timer stands at the next end of a window. It holds the watermark back, so that no window ends
+    after this step before this step has heard of it. `partly_late` counts rows that come too late
+    for some of their windows and are in the others.
+    """
+
+    PASSED = ReadModifyWriteStateSpec("passed", VarIntCoder())
+    PENDING = ReadModifyWriteStateSpec("pending", VarIntCoder())
+    LAST = ReadModifyWriteStateSpec("last", VarIntCoder())
+    TIMER = TimerSpec("window_end", TimeDomain.WATERMARK)
+
+    def __init__(
+        self,
+        statement: str,
+        columns: Columns,
+        over: Window,
+        delay: int,
+        origin: Origin,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
+        self.statement = statement
+        self.columns = columns
+        self.over = over
+        self.delay = delay
+        self.origin = origin
+        self.now = now
+
+    def setup(self) -> None:
+        names = ("late", "partly_late", "dead_letters")
+        self._counters = {
+            name: Metrics.counter(NAMESPACE, metric_name(self.statement, name)) for name in names
+        }
+
+    def _ends(self, batch: pa.RecordBatch) -> tuple[_Micros, _Micros]:
+        payloads = batch.column(PAYLOAD).to_pylist()
+        time = [column for column in self.columns if column[0] == EVENT_TIME]
+        times = np.array(json_columns(payloads, time)[EVENT_TIME], np.int64)
+        return window_ends(times, self.over, self.delay)
+
+    def process(
+        self,
+        element: tuple[int, pa.RecordBatch],
+        passed_state: Any = beam.DoFn.StateParam(PASSED),
+        pending_state: Any = beam.DoFn.StateParam(PENDING),
+        last_state: Any = beam.DoFn.StateParam(LAST),
+        timer: Any = beam.DoFn.TimerParam(TIMER),
+    ) -> Iterator[Any]:
+        _, batch = element
+        first, last = self._ends(batch)
+        passed = passed_state.read()
+        passed = _NONE_PASSED if passed is None else passed
+        late = last <= passed
+        partly = int(((first <= passed) & ~late).sum())
+        if partly:
+            self._counters["partly_late"].inc(partly)
+        if late.any():
+            yield TaggedOutput(DEAD_LETTERS, self._letters(batch.filter(pa.array(late)), passed))
+            batch = batch.filter(pa.array(~late))
+        if batch.num_rows:
+            ends = self._next_ends(first[~late], passed)
+            pending = pending_state.read()
+            if pending is None or ends < pending:
+                pending_state.write(ends)
+                timer.set(Timestamp(micros=ends - MILLISECOND))
+            latest = last_state.read()
+            newest = int(last[~late].max())
+            if latest is None or newest > latest:
+                last_state.write(newest)
+            yield batch
+
+    def _next_ends(self, first: _Micros, passed: int) -> int:
+        """The earliest end of a window of these rows that has not passed."""
+        behind = np.maximum(passed - first, -1)
+        steps = np.where(behind >= 0, behind // self.over.slide + 1, 0)
+        return int((first + steps * self.over.slide).min())
+
+    @on_timer(TIMER)
+    def passed(
+        self,
+        passed_state: Any = beam.DoFn.StateParam(PASSED),
+        pending_state: Any = beam.DoFn.StateParam(PENDING),
+        last_state: Any = beam.DoFn.StateParam(LAST),
+        timer: Any = beam.DoFn.TimerParam(TIMER),
+    ) -> None:
+        """The watermark has come to the end of a window."""
+        ended = pending_state.read()
+        if ended is None:
+            return
+        before = passed_state.read()
+        passed_state.write(ended if before is None else max(before, ended))
+        # On past the last row's windows, so that rows that come late after them are known; not
+        # for ever, or a job whose input has ended would never end.
+        if ended <= (last_state.read() or 0) + self.over.size:
+            pending_state.write(ended + self.over.slide)
+            timer.set(Timestamp(micros=ended + self.over.slide - MILLISECOND))
+        else:
+            pending_state.clear()
+
+    def _letters(self, late: pa.RecordBatch, passed: int) -> pa.RecordBatch:
+        self._counters["late"].inc(late.num_rows)
+        self._counters["dead_letters"].inc(late.num_rows)
+        _LOGGER.warning(
+            "%s: %d row(s) came after their windows had ended; they are dead letters",
+            self.statement,
+            late.num_rows,
+        )
+        ended = _EPOCH + datetime.timedelta(microseconds=passed - self.delay)
+        payloads = json_columns(late.column(PAYLOAD).to_pylist(), self.columns)
+        records = late.column("record").to_pylist() if "record" in late.schema.names else None
+        letters = []
+        for position in range(late.num_rows):
+            row = {name: values[position] for name, values in payloads.items()}
+            message = (
+                f"the row came after all its windows had ended, the last by "
+                f"{ended.isoformat()}: {self.delay / 1_000_000:g} s of delay are allowed by the "
+                "source's WATERMARK; give it more, or replay the record into a job of its own"
+            )
+            refusal = Refusal(position, "window", "LateRow", message, statement=self.statement)
+            record = records[position] if records is not None else None
+            letters.append(
+                dead_letter_json(
+                    _told(record) if record is not None else row_record(row),
+                    refusal,
+                    self.origin,
+                    self.now(),
+                )
+            )
+        return pa.record_batch([pa.array(letters, pa.binary())], schema=DEAD_LETTER_SCHEMA)
+
+
+def _told(record: dict[str, Any]) -> dict[str, object]:
+    """A record with its timestamp as the text that dead letters have."""
+    time = record["timestamp"]
+    text = None if time is None else time.isoformat(timespec="milliseconds")
+    return {**record, "timestamp": None if text is None else text.replace("+00:00", "Z")}
+
+
+class KeyAlike(beam.DoFn):
+    """Batches under one key, so that one state knows all of them."""
+
+    def process(self, element: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+        yield 0, element
