@@ -79,7 +79,7 @@ class _WritePart(beam.DoFn):
                 self._file = _create(self._part.path)
             self._file.write(lines_of(element))
         except OSError as error:
-            raise _write_error(self.path, error) from error
+            raise write_error(self.path, error) from error
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         if self._file is None:
@@ -87,7 +87,7 @@ class _WritePart(beam.DoFn):
         try:
             self._file.close()
         except OSError as error:
-            raise _write_error(self.path, error) from error
+            raise write_error(self.path, error) from error
         yield GlobalWindows.windowed_value(self._part)
 
 
@@ -105,7 +105,7 @@ def _put_together(path: str, parts: Sequence[Part]) -> str:
         if ordered:
             FileSystems.delete(ordered)
     except (OSError, BeamIOError) as error:
-        raise _write_error(path, error) from error
+        raise write_error(path, error) from error
     return path
 
 
@@ -142,7 +142,7 @@ def _create(path: str) -> Any:
     return FileSystems.create(path, compression_type=_PLAIN)
 
 
-def _write_error(path: str, error: Exception) -> FileWriteError:
+def write_error(path: str, error: Exception) -> FileWriteError:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         advice = "the disk is full; free room and run again"
     elif isinstance(error, PermissionError):

@@ -5,13 +5,17 @@
 Changes of a MySQL and a PostgreSQL database, as Debezium wrote them, become events for Splunk:
 shaped by pipelines/aml.sql, with what the customer database knows of the customer. Without flags it
 reads the recording that is shipped, with a SQLite customer database that it makes, and writes
-events.jsonl, dead_letters.jsonl and summary.json to out/aml.
+events.jsonl, dead_letters.jsonl and summary.json to out/aml. Live:
+
+    python -m pipelines.aml --kafka_brokers=HOST:9092 --schema_registry=http://HOST:8081 \\
+        --lookup_url=postgresql+psycopg://... --pubsub_project=P --pubsub_topic=T --follow
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -20,7 +24,7 @@ from pathlib import Path
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.command import run_command
-from pipelines.options import FlagError, JobConfig
+from pipelines.options import LIVE_FLAGS, FlagError, JobConfig
 from pipelines.run_job import run_job
 from transforms.sql.errors import Script
 
@@ -35,15 +39,9 @@ class AmlOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
-            "--recording",
-            default=str(RECORDING),
-            help="Folder with the records to read (records.jsonl, schemas.json). "
-            "Default: the recording that is shipped.",
-        )
-        parser.add_argument(
             "--lookup_url",
             help="Address of the customer database, SQLAlchemy's or JDBC's. "
-            "Default: a SQLite file that is made in --output_dir.",
+            "Default with a recording: a SQLite file that is made in --output_dir.",
         )
 
 
@@ -70,12 +68,35 @@ def make_customers(path: Path) -> None:
         raise FlagError(message) from error
 
 
-def run(options: PipelineOptions) -> None:
-    flags = options.view_as(AmlOptions)
+def configured(options: PipelineOptions) -> JobConfig:
+    """The job's flags: what is not live is recorded, or a file. Raises FlagError."""
     config = JobConfig.from_options(options, "aml")
-    url = flags.lookup_url or customers(config)
+    live = "kafka_brokers" in config.live
+    if live and config.recording is not None:
+        message = "--kafka_brokers and --recording both say what to read; leave out one"
+        raise FlagError(message)
+    if not live:
+        config = dataclasses.replace(config, recording=config.recording or str(RECORDING))
+    for flag, needed in (("kafka_brokers", "schema_registry"), ("pubsub_topic", "pubsub_project")):
+        if flag in config.live and needed not in config.live:
+            message = f"--{flag} needs --{needed}: {LIVE_FLAGS[needed]}"
+            raise FlagError(message)
+    return dataclasses.replace(config, sinks_are_files="pubsub_topic" not in config.live)
+
+
+def lookup_url(options: PipelineOptions, config: JobConfig) -> str:
+    """The customer database's address; with a recording one is made. Raises FlagError."""
+    url = options.view_as(AmlOptions).lookup_url
+    if url is None and config.recording is None:
+        message = "--lookup_url is missing: the address of the database with the live customers"
+        raise FlagError(message)
+    return str(url) if url is not None else customers(config)
+
+
+def run(options: PipelineOptions) -> None:
+    config = configured(options)
     script = Script("aml.sql", SCRIPT.read_text(encoding="utf-8"))
-    run_job(script, config, options, {"RECORDING": flags.recording, "LOOKUP_URL": url})
+    run_job(script, config, options, {"LOOKUP_URL": lookup_url(options, config)})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,8 +1,9 @@
 -- Anti-money-laundering screening: every change of a transfer or a card payment becomes an event
 -- for Splunk, with what is known of the customer.
 --
--- ${RECORDING} is a folder with recorded Kafka topics, ${LOOKUP_URL} the customer database,
--- ${OUTPUT_DIR} where the events go.
+-- The topics and the Pub/Sub topic are what the flags say; without --kafka_brokers a recording of
+-- the same topics is read, without --pubsub_topic the events go to a file. ${LOOKUP_URL} is the
+-- customer database.
 
 -- MySQL, core banking. Its dates are German text; its DATETIMEs are UTC.
 CREATE TABLE transfers (
@@ -28,10 +29,12 @@ CREATE TABLE transfers (
   proctime AS PROCTIME(),
   PRIMARY KEY (id) NOT ENFORCED
 ) WITH (
-  'connector' = 'recording',
-  'path' = '${RECORDING}',
+  'connector' = 'kafka',
   'topic' = 'core.bank.transfers',
-  'value.format' = 'debezium-avro-confluent'
+  'properties.bootstrap.servers' = '${KAFKA_BROKERS:-localhost:9092}',
+  'properties.group.id' = '${KAFKA_GROUP:-kamiflow-aml}',
+  'value.format' = 'debezium-avro-confluent',
+  'schema-registry.url' = '${SCHEMA_REGISTRY:-http://localhost:8081}'
 );
 
 -- PostgreSQL, card processing. A delete has its key alone (REPLICA IDENTITY DEFAULT).
@@ -57,10 +60,12 @@ CREATE TABLE card_payments (
   proctime AS PROCTIME(),
   PRIMARY KEY (id) NOT ENFORCED
 ) WITH (
-  'connector' = 'recording',
-  'path' = '${RECORDING}',
+  'connector' = 'kafka',
   'topic' = 'cards.public.card_payments',
+  'properties.bootstrap.servers' = '${KAFKA_BROKERS:-localhost:9092}',
+  'properties.group.id' = '${KAFKA_GROUP:-kamiflow-aml}',
   'value.format' = 'debezium-avro-confluent',
+  'schema-registry.url' = '${SCHEMA_REGISTRY:-http://localhost:8081}',
   'debezium.deletes' = 'key'
 );
 
@@ -94,7 +99,7 @@ CREATE TABLE customer_flags (
 );
 
 -- What Splunk's HTTP Event Collector takes.
-CREATE TABLE screened (
+CREATE TABLE events (
   `time` DECIMAL(16, 3),
   source STRING,
   `index` STRING,
@@ -113,8 +118,9 @@ CREATE TABLE screened (
     updated_at TIMESTAMP_LTZ(3)>,
   fields ROW<event_id STRING, order_key STRING, op STRING>
 ) WITH (
-  'connector' = 'filesystem',
-  'path' = '${OUTPUT_DIR}/events.jsonl',
+  'connector' = 'pubsub',
+  'project-name' = '${PUBSUB_PROJECT:-none}',
+  'topic' = '${PUBSUB_TOPIC:-none}',
   'format' = 'json'
 );
 
@@ -161,7 +167,7 @@ SELECT
   op, changed_at, event_id, order_key, proctime
 FROM card_payments;
 
-INSERT INTO screened
+INSERT INTO events
 SELECT
   CAST(t.changed_at / 1000.0 AS DECIMAL(16, 3)),
   t.source,

@@ -14,9 +14,13 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline_io.database import DatabaseError
 from pipeline_io.files import FileWriteError
+from pipeline_io.kafka_errors import KafkaError
+from pipeline_io.pubsub_errors import PubsubError
 from pipeline_io.recording import RecordingError
+from pipeline_io.schema_registry_errors import RegistryError
 from pipeline_io.secrets import SecretError
 from pipelines.options import FlagError, JobOptions, parse_options
+from pipelines.runners import RunnerOptions
 from transforms.sql.errors import SqlError, SqlErrors
 
 WRONG_CONFIGURATION = 2
@@ -25,7 +29,10 @@ FAILED = 1
 STOPS: tuple[type[Exception], ...] = (
     DatabaseError,
     FileWriteError,
+    KafkaError,
+    PubsubError,
     RecordingError,
+    RegistryError,
     SecretError,
 )
 """Errors that stop a job and say themselves what to do."""
@@ -73,7 +80,7 @@ def help_text(description: str | None, own_flags: type[PipelineOptions]) -> str:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="All flags of Beam's pipeline options are taken as well, --runner first of all.",
     )
-    for flags in (own_flags, JobOptions):
+    for flags in (own_flags, JobOptions, RunnerOptions):
         flags._add_argparse_args(parser)  # noqa: SLF001  (Beam's own hook, public by contract)
     return str(parser.format_help())
 

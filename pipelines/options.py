@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from transforms.avro import DECODERS, choose_decoder
-from transforms.sql.errors import nearest
+from transforms.sql.errors import Script, nearest
 
 BATCH_SIZE = 5_000
 """Records a batch. From 1,000 to 10,000 the cost a record hardly falls any more, and a batch of
@@ -57,17 +57,53 @@ class JobOptions(PipelineOptions):
             default="auto",
             help=f"Avro decoder: {', '.join(DECODERS)}. auto takes the native one if it is built.",
         )
+        parser.add_argument(
+            "--recording",
+            help="Folder of a recording (records.jsonl, schemas.json) that is read in place of "
+            "Kafka's topics; messages are then written to files in --output_dir.",
+        )
+        parser.add_argument(
+            "--follow",
+            action="store_true",
+            help="Go on with what comes, until Ctrl-C or SIGTERM. Without it a job reads up to "
+            "the end that the topics have when it starts.",
+        )
+        for flag, text in LIVE_FLAGS.items():
+            parser.add_argument(f"--{flag}", help=f"{text}: ${{{flag.upper()}}} in the script.")
+        parser.add_argument(
+            "--kafka_start",
+            help="Where to start, whatever the script says: earliest, latest, committed or "
+            "timestamp:MILLISECONDS.",
+        )
+
+
+LIVE_FLAGS = {
+    "kafka_brokers": "Kafka's brokers, HOST:PORT[,HOST:PORT]",
+    "kafka_group": "The group that offsets are committed for",
+    "schema_registry": "The schema registry's address",
+    "pubsub_project": "The project of Pub/Sub's topics",
+    "pubsub_topic": "The Pub/Sub topic that is written to",
+}
+"""Flags that are values of a script's variables, and what they are."""
 
 
 @dataclasses.dataclass(frozen=True)
 class JobConfig:
-    """The flags of JobOptions, checked. Raises FlagError."""
+    """The flags of JobOptions, checked. Raises FlagError.
+
+    sinks_are_files: whether files of --output_dir stand in for sinks of messages.
+    """
 
     output_dir: str
     variables: Mapping[str, str]
     explain: bool
     batch_size: int
     decoder: str
+    recording: str | None = None
+    sinks_are_files: bool = False
+    follow: bool = False
+    kafka_start: str | None = None
+    live: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 1 <= self.batch_size <= LARGEST_BATCH:
@@ -88,11 +124,32 @@ class JobConfig:
             explain=flags.explain,
             batch_size=flags.batch_size,
             decoder=flags.decoder,
+            recording=flags.recording,
+            sinks_are_files=flags.recording is not None,
+            follow=flags.follow,
+            kafka_start=flags.kafka_start,
+            live={
+                flag: str(getattr(flags, flag))
+                for flag in LIVE_FLAGS
+                if getattr(flags, flag) is not None
+            },
         )
 
     def values(self, **more: str) -> dict[str, str]:
         """The values of a script's `${NAME}`s: flags first, then `more`, then the environment."""
-        return {**os.environ, **more, "OUTPUT_DIR": self.output_dir, **self.variables}
+        live = {flag.upper(): value for flag, value in self.live.items()}
+        return {**os.environ, **more, "OUTPUT_DIR": self.output_dir, **live, **self.variables}
+
+
+def check_script_flags(script: Script, config: JobConfig) -> None:
+    """FlagError for a flag that no variable of the script takes: it would be passed over."""
+    for flag, value in config.live.items():
+        if f"${{{flag.upper()}" not in script.text:
+            message = (
+                f"--{flag}={value}: {script.name} has no ${{{flag.upper()}}}; use it in the WITH "
+                "clause that it is for, or leave the flag out"
+            )
+            raise FlagError(message)
 
 
 def _variables(given: Sequence[str]) -> dict[str, str]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.job_pipeline import dead_letters_path, files_written
 from pipelines.options import JobConfig
 from pipelines.progress import StatementCounts, summary_table, total
+from pipelines.sinks import dead_letters_path, files_written
 from transforms.sql.plan import Plan
 
 SUMMARY_FILE = "summary.json"
@@ -58,10 +58,13 @@ def tell(console: Console, run: FinishedRun) -> None:
 def next_steps(run: FinishedRun) -> Iterator[str]:
     """What to try after this run, a line each."""
     yield "the same command with --explain: the plan, with the queries that a database gets"
-    values = " ".join(
+    flags = [
         f"--variable {shlex.quote(f'{name}={_short(value)}')}"
         for name, value in run.given_values.items()
-    )
+    ]
+    if run.config.recording is not None:
+        flags.insert(0, f"--recording {shlex.quote(_short(run.config.recording))}")
+    values = " ".join(flags)
     command = f"python -m pipelines.sql_job --job my.sql {values}".rstrip()
     yield f"a job of your own, such as an edited copy of pipelines/aml.sql: {command}"
     yield "the language, the connectors and the functions: docs/sql_jobs.md"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import sys
 import tempfile
 import time
@@ -10,29 +10,63 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import apache_beam as beam
-from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 from rich.console import Console
 
-from pipeline_io.files import FileWriteError
-from pipelines.job_pipeline import (
-    build,
-    check_sources,
-)
+from pipelines.follow import follow, until_stopped
+from pipelines.job_pipeline import build
 from pipelines.lookups import check_lookup_texts, check_lookups, describe_lookup
-from pipelines.options import FlagError, JobConfig
-from pipelines.outcome import SUMMARY_FILE, FinishedRun, tell
-from pipelines.progress import shown, total
+from pipelines.options import FlagError, JobConfig, check_script_flags
+from pipelines.outcome import FinishedRun, tell
+from pipelines.progress import shown
+from pipelines.runners import Runner, choose_runner, prepare_options
+from pipelines.sinks import check_sink_texts, check_sinks
+from pipelines.sources import Source, commit_all, open_sources, reads_kafka, topics_of
+from pipelines.summary import counts_of, write_summary
 from pipelines.version import VERSION
 from transforms.avro import choose_decoder
-from transforms.counters import NAMESPACE, statement_and_count
 from transforms.dead_letters import Origin
 from transforms.sql.errors import Script
 from transforms.sql.explain import explain
+from transforms.sql.job import Job
 from transforms.sql.plan import Plan
 from transforms.sql.run import JobText
+from transforms.sql.stand_ins import StandIns
 from transforms.sql.variables import used_values
+
+
+@dataclasses.dataclass(frozen=True)
+class LiveJob:
+    """A checked job, ready to run."""
+
+    text: JobText
+    job: Job
+    plan: Plan
+    config: JobConfig
+    options: PipelineOptions
+    runner: Runner
+    origin: Origin
+
+    def open_sources(self) -> list[Source]:
+        return open_sources(self.job, self.plan, self.config, self.options, self.runner)
+
+    def start(self, sources: list[Source]) -> PipelineResult:
+        """Builds the pipeline and starts it; on some runners this returns when it has ended."""
+        try:
+            pipeline = beam.Pipeline(options=self.options)
+        except ValueError as error:
+            # Beam checks its own flags here, --runner first.
+            raise FlagError(str(error)) from error
+        build(pipeline, self.text, self.plan, sources, self.config, self.runner, self.origin)
+        return pipeline.run()
+
+    def run_to_end(self, sources: list[Source]) -> PipelineResult:
+        """Runs until all has been read, then commits it: the sinks have the data."""
+        result = self.start(sources)
+        result.wait_until_finish()
+        commit_all(sources)
+        return result
 
 
 def run_job(
@@ -42,71 +76,52 @@ def run_job(
     more_values: Mapping[str, str] | None = None,
 ) -> None:
     """Compiles and runs a script, or explains it. Raises what `pipelines.command` tells of."""
+    check_script_flags(script, config)
     values = used_values(script, config.values(**(more_values or {})))
-    text = JobText(script, values)
+    files = config.output_dir if config.sinks_are_files else None
+    text = JobText(script, values, StandIns(config.recording, files))
     job, plan = text.compile()
     check_lookup_texts(job, plan)
+    check_sink_texts(job, plan)
+    live = reads_kafka(plan)
+    runner = prepare_options(options, follow=config.follow) if live else choose_runner(options)
+    if config.follow and not live:
+        message = "--follow goes on with topics of Kafka, and this job reads none; leave it out"
+        raise FlagError(message)
+    topics = topics_of(job, plan, config, runner)
     decoder = choose_decoder(config.decoder).name
     if config.explain:
         sys.stdout.write(explain(job, plan, decoder, describe_lookup) + "\n")
+        for name, topic in topics.items():
+            sys.stdout.write(f"{name} reads {topic.describe()}\n")
         return
-    check_sources(plan)
+    job_name = job.settings.get("pipeline.name", Path(script.name).stem)
+    ready = LiveJob(text, job, plan, config, options, runner, Origin(job_name, VERSION))
+    sources = ready.open_sources()
     check_lookups(plan)
+    check_sinks(plan)
     make_output_folder(config)
     console = Console()
-    job_name = job.settings.get("pipeline.name", Path(script.name).stem)
+    for source in sources:
+        if source.told:
+            console.print(source.told, highlight=False, soft_wrap=True, markup=False)
     started = time.monotonic()
-    try:
-        pipeline = beam.Pipeline(options=options)
-    except ValueError as error:
-        # Beam checks its own flags here, --runner first.
-        raise FlagError(str(error)) from error
-    build(pipeline, text, plan, config, Origin(job_name, VERSION))
+    if config.follow:
+        with shown(console):
+            if runner.streams:
+                until_stopped(ready.start(sources))
+            else:
+                follow(ready, sources)
+        return
     with shown(console):
-        result = pipeline.run()
-        result.wait_until_finish()
+        result = ready.run_to_end(sources)
     seconds = time.monotonic() - started
     statements = counts_of(result, plan)
     write_summary(config, script, statements, seconds, decoder)
     run = FinishedRun(config, plan, statements, seconds, decoder, more_values or {})
     tell(console, run)
-
-
-def counts_of(result: PipelineResult, plan: Plan) -> dict[str, dict[str, int]]:
-    """The counts of each statement, from Beam's metrics; a count that never moved is 0."""
-    statements: dict[str, dict[str, int]] = {branch.name: {} for branch in plan.branches}
-    found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))
-    for counter in found["counters"]:
-        statement, count = statement_and_count(counter.key.metric.name)
-        if statement in statements:
-            value = counter.committed if counter.committed is not None else counter.attempted
-            counts = statements[statement]
-            counts[count] = counts.get(count, 0) + int(value)
-    return {name: {**dict.fromkeys(total({}), 0), **counts} for name, counts in statements.items()}
-
-
-def write_summary(
-    config: JobConfig,
-    script: Script,
-    statements: Mapping[str, Mapping[str, int]],
-    seconds: float,
-    decoder: str,
-) -> None:
-    """summary.json: the counts of all statements together and of each, and how long it took."""
-    summary = {
-        "job": script.name,
-        "version": VERSION,
-        "decoder": decoder,
-        "seconds": round(seconds, 3),
-        **total(statements),
-        "statements": statements,
-    }
-    path = Path(config.output_dir) / SUMMARY_FILE
-    try:
-        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        message = f"{path}: {error}; the events are written, their counts are not"
-        raise FileWriteError(message) from error
+    if live:
+        console.print("the end of the topics is reached; --follow goes on with what comes")
 
 
 def make_output_folder(config: JobConfig) -> None:

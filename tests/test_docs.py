@@ -26,7 +26,8 @@ from transforms.dead_letters import Origin, Refusal, dead_letter_json
 from transforms.lookup import LookupKeyError, LookupValueError
 from transforms.records import RECORD_SCHEMA
 from transforms.sql import tables
-from transforms.sql.connectors import CONNECTORS, Connector, Option
+from transforms.sql.connector_list import CONNECTORS
+from transforms.sql.connectors import Connector, Option, duration
 from transforms.sql.errors import Script
 from transforms.sql.expression import Failure
 from transforms.sql.job import SETTINGS
@@ -102,9 +103,13 @@ def sql_blocks() -> list[Any]:
     ]
 
 
+MANY = 8
+"""More aliases than this are told of in one sentence."""
+
+
 def option_row(option: Option) -> str:
     default = str(option.default).lower() if isinstance(option.default, bool) else option.default
-    default = f"{default:g} s" if option.name.endswith(".ttl") else default
+    default = f"{default:g} s" if option.read is duration else default
     said = "required" if option.required else "" if default is None else f"`{default}`"
     text = option.help
     if option.choices:
@@ -118,6 +123,8 @@ def connector_table(connector: Connector) -> str:
     rows = ["| option | default | what it says |", "|---|---|---|"]
     rows += [option_row(option) for option in connector.options]
     aliases = [f"`{new}` is also called `{old}`." for old, new in connector.aliases.items()]
+    if len(aliases) > MANY:
+        aliases = ["Flink's names of these options, which hold the format's, are taken as well."]
     return "\n".join([head, *rows, *(["", *aliases] if aliases else [])])
 
 

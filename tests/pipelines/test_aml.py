@@ -47,7 +47,7 @@ def test_the_summary_counts_every_record_once(output: Path) -> None:
     statements = summary["statements"]
     topics = recorded_topics()
     assert summary["job"] == "aml.sql"
-    assert [statements[name]["records"] for name in ("screened.1", "screened.2")] == [
+    assert [statements[name]["records"] for name in ("events.1", "events.2")] == [
         topics[topic] for topic in SOURCES.values()
     ]
     for counts in (summary, *statements.values()):
@@ -79,7 +79,7 @@ def test_an_event_has_the_shape_that_splunk_takes(output: Path) -> None:
 
 def test_a_dead_letter_says_what_was_refused_and_where(output: Path) -> None:
     for letter in json_lines(output / "dead_letters.jsonl"):
-        assert letter["statement"] == "screened.1"
+        assert letter["statement"] == "events.1"
         assert re.search(r"aml\.sql:\d+:\d+", letter["message"])
 
 
@@ -138,8 +138,10 @@ def test_the_events_replayed_by_order_key_are_the_final_tables(tmp_path: Path) -
     job = tmp_path / "all.sql"
     job.write_text(script, encoding="utf-8")
     aml.make_customers(tmp_path / "customers.db")
-    flags = {"RECORDING": aml.RECORDING, "LOOKUP_URL": f"sqlite:///{tmp_path}/customers.db"}
-    variables = [f"--variable={name}={value}" for name, value in flags.items()]
+    variables = [
+        f"--recording={aml.RECORDING}",
+        f"--variable=LOOKUP_URL=sqlite:///{tmp_path}/customers.db",
+    ]
     out = tmp_path / "out"
     assert sql_job.main([f"--job={job}", f"--output_dir={out}", *variables]) == 0
     assert not json_lines(out / "dead_letters.jsonl")

@@ -73,7 +73,7 @@ def test_a_run_exits_with_0_and_writes_nothing_on_standard_error(tmp_path: Path)
         (["--variable=NAME"], "--variable=NAME: expected NAME=VALUE"),
         (["--variable=1A=x"], "--variable=1A=x: expected NAME=VALUE"),
         (["--decoder=magic"], "--decoder=magic: decoder 'magic' is unknown"),
-        (["--runner=NoSuchRunner"], "Unexpected pipeline runner: NoSuchRunner"),
+        (["--runner=NoSuchRunner"], "--runner=NoSuchRunner: jobs run on DirectRunner, PrismRunner"),
     ],
 )
 def test_a_misused_flag_is_told_with_the_exit_code_2(

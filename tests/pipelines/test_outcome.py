@@ -82,5 +82,5 @@ def test_the_end_shows_a_row_of_each_source_and_where_to_go_next(
     assert f"dead letters: 2 in {tmp_path}/dead_letters.jsonl, each with its reason" in told
     *_, first, second, third = told.splitlines()
     assert "--explain" in first
-    assert "python -m pipelines.sql_job --job my.sql --variable RECORDING=" in second
+    assert "python -m pipelines.sql_job --job my.sql --recording " in second
     assert "docs/sql_jobs.md" in third

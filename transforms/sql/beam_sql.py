@@ -18,11 +18,23 @@ from transforms.dead_letters import Origin
 from transforms.sql.beam_sql_columns import beam_row_type
 from transforms.sql.beam_sql_job import MixedJobText
 from transforms.sql.beam_sql_plan import BeamSqlBranch, BeamSqlInput
-from transforms.sql.beam_sql_rows import DEAD_LETTERS, FinishRows, PayloadsToRows, RowsToTuples
+from transforms.sql.beam_sql_rows import (
+    DEAD_LETTERS,
+    FinishRows,
+    PayloadsToTuples,
+    RowsToTuples,
+    TuplesToRows,
+)
 from transforms.sql.in_process import LookupOpener
 from transforms.sql.run import utc_now
+from transforms.sql.sink_format import Registrar
 from transforms.sql.windows import Window, WindowKind
-from transforms.sql.windows_lateness import KeyAlike, RefuseLateRows
+from transforms.sql.windows_lateness import (
+    PARTLY_LATE,
+    RefuseLateRows,
+    in_open_windows,
+    under_one_key,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +73,7 @@ class RunBeamSql(beam.PTransform[Any, Any]):
         branch: BeamSqlBranch,
         text: MixedJobText,
         open_lookup: LookupOpener,
+        registrar: Registrar | None,
         origin: Origin,
         expansion_service: str | None = None,
     ) -> None:
@@ -68,6 +81,7 @@ class RunBeamSql(beam.PTransform[Any, Any]):
         self.branch = branch
         self.text = text
         self.open_lookup = open_lookup
+        self.registrar = registrar
         self.origin = origin
         self.expansion_service = expansion_service
 
@@ -93,6 +107,7 @@ class RunBeamSql(beam.PTransform[Any, Any]):
                 FinishRows(
                     functools.partial(self.text.beam_sql_branch, branch.name),
                     self.open_lookup,
+                    self.registrar,
                     self.origin,
                     utc_now,
                 )
@@ -104,29 +119,56 @@ class RunBeamSql(beam.PTransform[Any, Any]):
     def _rows(
         self, one: BeamSqlInput, batches: PCollection[pa.RecordBatch], delay: int
     ) -> PCollection[Any]:
-        over = self.branch.window
+        """The rows of an input, in windows where the statement has some."""
         columns = one.columns()
-        if over is not None and not batches.is_bounded:
-            batches = self._in_time(one, over, batches, delay)
-        rows = batches | f"Rows of {one.name}" >> beam.ParDo(
-            PayloadsToRows(columns, delay, timed=over is not None)
-        ).with_output_types(beam_row_type(columns))
-        if over is not None:
-            rows = rows | f"Windows of {one.name}" >> beam.WindowInto(window_fn(over, delay))
+        names = [name for name, _ in columns]
+        rows: PCollection[Any] = self._tuples(
+            one, batches, delay
+        ) | f"Rows of {one.name}" >> beam.ParDo(TuplesToRows(names)).with_output_types(
+            beam_row_type(columns, one.times)
+        )
         return rows
+
+    def _tuples(
+        self, one: BeamSqlInput, batches: PCollection[pa.RecordBatch], delay: int
+    ) -> PCollection[Any]:
+        over = self.branch.window
+        step = PayloadsToTuples(one.columns(), one.times, delay, timed=over is not None)
+        read = beam.ParDo(step).with_output_types(Any)
+        if over is None:
+            tuples: PCollection[Any] = batches | f"Values of {one.name}" >> read
+            return tuples
+        windows = beam.WindowInto(window_fn(over, delay))
+        partly_late = None
+        if not batches.is_bounded:
+            # What has an end has its windows when it has ended: nothing is late.
+            batches, partly_late = self._in_time(one, over, batches, delay)
+        windowed: PCollection[Any] = (
+            batches | f"Values of {one.name}" >> read | f"Windows of {one.name}" >> windows
+        )
+        if partly_late is None:
+            return windowed
+        late = (
+            partly_late
+            | f"Partly late values of {one.name}" >> read
+            | f"All windows of {one.name}" >> windows
+            | f"Open windows of {one.name}" >> beam.FlatMap(in_open_windows).with_output_types(Any)
+        )
+        every: PCollection[Any] = (windowed, late) | f"All values of {one.name}" >> beam.Flatten()
+        return every
 
     def _in_time(
         self, one: BeamSqlInput, over: Window, batches: PCollection[pa.RecordBatch], delay: int
-    ) -> PCollection[pa.RecordBatch]:
+    ) -> tuple[PCollection[pa.RecordBatch], PCollection[Any]]:
         guard = RefuseLateRows(self.branch.name, one.columns(), over, delay, self.origin, utc_now)
         found = (
             batches
-            | f"Key {one.name}" >> beam.ParDo(KeyAlike()).with_output_types(tuple[int, Any])
+            | f"Key {one.name}" >> beam.Map(under_one_key).with_output_types(tuple[int, Any])
             | f"Late rows of {one.name}"
-            >> beam.ParDo(guard).with_outputs(DEAD_LETTERS, main="rows")
+            >> beam.ParDo(guard).with_outputs(DEAD_LETTERS, PARTLY_LATE, main="rows")
         )
         self._late.append(found[DEAD_LETTERS])
-        return found["rows"]
+        return found["rows"], found[PARTLY_LATE]
 
 
 def _told(branch: BeamSqlBranch, error: Exception) -> str:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import decimal
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
 from apache_beam.typehints import row_type
+from apache_beam.typehints.schemas import MillisInstant
+from apache_beam.utils.timestamp import Timestamp
 from sqlglot import exp
 
 from transforms.sql import types
 from transforms.sql.errors import SqlError
 from transforms.sql.expression import Expression
 from transforms.sql.types import Kind, SqlType, polars_type, time_unit
+
+_EPOCH = datetime.date(1970, 1, 1)
 
 Columns = Sequence[tuple[str, SqlType]]
 
@@ -74,11 +79,41 @@ def restored(name: str, sql_type: SqlType) -> Expression:
     return Expression(value, sql_type)
 
 
-def beam_row_type(columns: Columns) -> row_type.RowTypeConstraint:
-    """The schema of the rows that cross; every column may be NULL."""
-    return row_type.RowTypeConstraint.from_fields(
-        [(name, typing.Optional[beam_type(sql_type)]) for name, sql_type in columns]  # noqa: UP045
-    )
+_TIMES: dict[Kind, typing.Any] = {
+    Kind.DATE: datetime.date,
+    Kind.TIMESTAMP: MillisInstant,
+    Kind.TIMESTAMP_LTZ: MillisInstant,
+}
+
+
+def beam_row_type(columns: Columns, times: Mapping[str, Kind]) -> row_type.RowTypeConstraint:
+    """The schema of the rows that cross; every column may be NULL. `times` are the columns that
+    cross as a DATE or a TIMESTAMP of Beam SQL."""
+    fields = [
+        (name, _TIMES[times[name]] if name in times else beam_type(sql_type))
+        for name, sql_type in columns
+    ]
+    optional: list[tuple[str, typing.Any]] = [
+        (name, typing.Optional[found])  # noqa: UP045 (made at runtime)
+        for name, found in fields
+    ]
+    return row_type.RowTypeConstraint.from_fields(optional)
+
+
+def time_value(kind: Kind, number: int | None) -> datetime.date | Timestamp | None:
+    """A carried time as the value that Beam's schemas have for it."""
+    if number is None:
+        return None
+    return _EPOCH + datetime.timedelta(number) if kind is Kind.DATE else Timestamp(micros=number)
+
+
+def carried_value(value: typing.Any) -> typing.Any:
+    """A value that came back, as its carried type has it."""
+    if isinstance(value, Timestamp):
+        return value.micros
+    if isinstance(value, datetime.date):
+        return (value - _EPOCH).days
+    return value
 
 
 def beam_type(sql_type: SqlType) -> typing.Any:
@@ -103,6 +138,10 @@ def column_of(
     """The values of a carried type as a column, and the numbers of those that it cannot hold,
     each with the reason; they are NULL in the column."""
     dtype = polars_type(sql_type)
+    if sql_type.kind is Kind.DECIMAL:
+        values = [_rescaled(value, sql_type.scale or 0) for value in values]
+    elif sql_type.kind in types.FLOATS:
+        values = [None if value is None else float(value) for value in values]
     try:
         return pl.Series("", values, dtype=dtype, strict=True), []
     except (pl.exceptions.PolarsError, OverflowError, TypeError, ValueError):
@@ -119,3 +158,17 @@ def column_of(
         else:
             fitting.append(value)
     return pl.Series("", fitting, dtype=dtype, strict=True), failures
+
+
+def _rescaled(value: decimal.Decimal | int | None, scale: int) -> decimal.Decimal | None:
+    """A number with `scale` digits after the point, rounded half up as SQL rounds."""
+    if value is None:
+        return None
+    with decimal.localcontext() as context:
+        context.prec = 2 * types.MAX_DECIMAL_PRECISION
+        try:
+            step = decimal.Decimal(1).scaleb(-scale)
+            return decimal.Decimal(value).quantize(step, decimal.ROUND_HALF_UP)
+        except decimal.InvalidOperation:
+            # Too many digits for any DECIMAL: refused as it is.
+            return decimal.Decimal(value)

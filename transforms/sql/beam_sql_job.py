@@ -7,6 +7,7 @@ import enum
 
 from transforms.sql.beam_sql_plan import BeamSqlBranch
 from transforms.sql.beam_sql_planner import branches_of
+from transforms.sql.beam_sql_row_wise import row_wise_branch
 from transforms.sql.errors import SqlError, SqlErrors, errors_of
 from transforms.sql.job import Job, read_job
 from transforms.sql.plan import Branch, Plan
@@ -48,9 +49,11 @@ def plan_engines(job: Job, engine: Engine = Engine.AUTO) -> MixedPlan:
     planner = WindowPlanner(job)
     for insert in job.inserts:
         try:
-            for branch in branches_of(
-                insert, planner.query(insert.query, {}), planner, job.session
-            ):
+            plans = planner.query(insert.query, {})
+            found = branches_of(insert, plans, planner, job.session)
+            if engine is Engine.BEAM and all(isinstance(branch, Branch) for branch in found):
+                found = [row_wise_branch(job, insert, plans, planner)]
+            for branch in found:
                 if isinstance(branch, Branch):
                     branches.append(branch)
                     continue
@@ -88,7 +91,7 @@ class MixedJobText(JobText):
 
     def compile(self) -> tuple[Job, MixedPlan]:
         """Job and plan. Raises SqlErrors with every mistake of the script."""
-        job = read_job(self.script, self.values)
+        job = read_job(self.script, self.values, self.stand_ins)
         return job, plan_engines(job, self.engine)
 
     def beam_sql_branch(self, name: str) -> tuple[BeamSqlBranch, Where]:

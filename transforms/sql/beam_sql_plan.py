@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from sqlglot import exp
 
@@ -11,7 +12,7 @@ from transforms.sql.json_options import JsonOptions
 from transforms.sql.plan import Branch
 from transforms.sql.statements import CreateTable
 from transforms.sql.tables import Column, ColumnKind, Table
-from transforms.sql.types import SqlType
+from transforms.sql.types import Kind, SqlType
 from transforms.sql.windows import Window
 
 EVENT_TIME = "ts"
@@ -21,7 +22,10 @@ WINDOW_START = "window_start"
 WINDOW_END = "window_end"
 """Columns of the rows that come out: the bounds of their window in microseconds, BIGINT."""
 
-INPUT = Connector("beam-sql input", "Rows that go to Beam SQL.", frozenset({Role.SINK}), ())
+# As messages, so that each row has the record that it came of, for a dead letter if it is late.
+INPUT = Connector(
+    "beam-sql input", "Rows that go to Beam SQL.", frozenset({Role.SINK}), (), messages=True
+)
 RESULT = Connector("beam-sql result", "Rows that come from it.", frozenset({Role.SOURCE}), ())
 
 _OPTIONS: dict[str, OptionValue] = {
@@ -58,13 +62,15 @@ class BeamSqlInput:
 
     name: as the query calls it. table: the sink of `branches`, which compute its rows in-process;
     their payload is JSON of the table's columns. delay: microseconds by which rows may come after
-    later ones, from the source's WATERMARK.
+    later ones, from the source's WATERMARK. times: the columns that are TIMESTAMP or DATE to Beam
+    SQL too, and not the numbers as which others cross.
     """
 
     name: str
     table: Table
     branches: tuple[Branch, ...]
-    delay: int
+    delay: int = 0
+    times: Mapping[str, Kind] = dataclasses.field(default_factory=dict)
 
     def columns(self) -> tuple[tuple[str, SqlType], ...]:
         return tuple(

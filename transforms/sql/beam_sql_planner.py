@@ -15,7 +15,8 @@ from transforms.sql.job import Insert, Job
 from transforms.sql.plan import Branch
 from transforms.sql.planner import _needed, _outputs
 from transforms.sql.query_planner import QueryPlan
-from transforms.sql.windows_planner import Core, CoreInput, WindowPlanner
+from transforms.sql.windows_core import Core, CoreInput
+from transforms.sql.windows_planner import WindowPlanner
 
 
 def plan_windowed(job: Job, insert: Insert) -> list[Branch | BeamSqlBranch]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,19 +11,27 @@ import apache_beam as beam
 import orjson
 import polars as pl
 import pyarrow as pa
-from apache_beam.pvalue import TaggedOutput
+from apache_beam.pvalue import Row, TaggedOutput
 from apache_beam.transforms.window import GlobalWindow, TimestampedValue
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.counters import Counters
 from transforms.dead_letters import DEAD_LETTER_SCHEMA, Origin, Refusal, dead_letter_json
-from transforms.sql.beam_sql_columns import Columns, column_of, json_reader
+from transforms.sink_rows import sink_rows
+from transforms.sql.beam_sql_columns import (
+    Columns,
+    carried_value,
+    column_of,
+    json_reader,
+    time_value,
+)
 from transforms.sql.beam_sql_plan import EVENT_TIME, WINDOW_END, WINDOW_START, BeamSqlBranch
-from transforms.sql.in_process import PAYLOAD, BranchRun, LookupOpener
+from transforms.sql.in_process import BranchRun, LookupOpener
 from transforms.sql.refusals import Where
+from transforms.sql.sink_format import KEY, PAYLOAD, Registrar
 from transforms.sql.source import POSITION, SourceFrame
-from transforms.sql.source_run import SINK_ROWS
+from transforms.sql.types import MAX_DECIMAL_PRECISION, Kind
 
 DEAD_LETTERS = "dead_letters"
 
@@ -30,8 +39,9 @@ FLUSH_ROWS = 5_000
 """Rows of a bundle that are finished together: as many as a batch of records has by default."""
 
 
-def json_columns(payloads: Sequence[bytes], columns: Columns) -> dict[str, list[Any]]:
-    """The columns of JSON objects, as Python values of their carried types."""
+def json_columns(batch: pa.RecordBatch, columns: Columns) -> dict[str, list[Any]]:
+    """The columns of a batch of JSON objects (SINK_ROWS), as Python values of carried types."""
+    payloads = [value for value in batch.column(PAYLOAD).to_pylist() if value is not None]
     objects = orjson.loads(b"[" + b",".join(payloads) + b"]")
     found = {}
     for name, sql_type in columns:
@@ -43,22 +53,29 @@ def json_columns(payloads: Sequence[bytes], columns: Columns) -> dict[str, list[
     return found
 
 
-class PayloadsToRows(beam.DoFn):
-    """The rows of batches of JSON payloads (SINK_ROWS), each at its event time plus the delay.
+class PayloadsToTuples(beam.DoFn):
+    """The values of batches of JSON payloads (SINK_ROWS), a tuple a row, each at its event time
+    plus the delay.
 
-    Without an event time a row has the time of its batch.
+    Without an event time a row has the time of its batch. Of (passed, batch) come (passed, row).
     """
 
-    def __init__(self, columns: Columns, delay: int, *, timed: bool) -> None:
+    def __init__(
+        self, columns: Columns, times: Mapping[str, Kind], delay: int, *, timed: bool
+    ) -> None:
         self.columns = columns
+        self.times = times
         self.delay = delay
         self.timed = timed
 
-    def process(self, element: pa.RecordBatch) -> Iterator[Any]:
-        found = json_columns(element.column(PAYLOAD).to_pylist(), self.columns)
+    def process(self, element: pa.RecordBatch | tuple[int, pa.RecordBatch]) -> Iterator[Any]:
+        passed, batch = element if isinstance(element, tuple) else (None, element)
+        found = json_columns(batch, self.columns)
+        for name, kind in self.times.items():
+            found[name] = [time_value(kind, value) for value in found[name]]
         names = tuple(found)
         for values in zip(*found.values(), strict=True):
-            row = beam.Row(**dict(zip(names, values, strict=True)))
+            row = values if passed is None else (passed, values)
             if self.timed:
                 time = Timestamp(micros=values[names.index(EVENT_TIME)] + self.delay)
                 yield TimestampedValue(row, time)
@@ -66,18 +83,42 @@ class PayloadsToRows(beam.DoFn):
                 yield row
 
 
+def exact_decimals() -> None:
+    """Lets this thread's decimals have all digits of SQL's.
+
+    Beam's coder of decimals computes with the thread's precision, 28 digits if nobody sets it, and
+    rounds what has more without a word. So it is set in the very steps that stand at the border.
+    """
+    decimal.getcontext().prec = 2 * MAX_DECIMAL_PRECISION
+
+
+class TuplesToRows(beam.DoFn):
+    """Rows of Beam's schema. The last step before the border: see `exact_decimals`."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+
+    def process(self, element: tuple[Any, ...]) -> Iterator[Any]:
+        exact_decimals()
+        yield Row(**dict(zip(self.names, element, strict=True)))
+
+
 class RowsToTuples(beam.DoFn):
-    """The rows of a query as tuples, with the bounds of their window where there is one."""
+    """The rows of a query as tuples, with the bounds of their window where there is one. The first
+    step behind the border: see `exact_decimals`."""
 
     def __init__(self, names: Sequence[str], delay: int) -> None:
         self.names = [name for name in names if name not in (WINDOW_START, WINDOW_END)]
         self.windowed = WINDOW_START in names
         self.delay = delay
 
+    def start_bundle(self) -> None:
+        exact_decimals()
+
     def process(
         self, element: Any, window: Any = beam.DoFn.WindowParam
     ) -> Iterator[tuple[Any, ...]]:
-        values = tuple(getattr(element, name) for name in self.names)
+        values = tuple(carried_value(getattr(element, name)) for name in self.names)
         if self.windowed:
             start, end = window.start.micros - self.delay, window.end.micros - self.delay
             values = (*values, start, end)
@@ -92,11 +133,13 @@ class FinishRows(beam.DoFn):
         self,
         branch: Callable[[], tuple[BeamSqlBranch, Where]],
         open_lookup: LookupOpener,
+        registrar: Registrar | None,
         origin: Origin,
         now: Callable[[], datetime.datetime],
     ) -> None:
         self.branch = branch
         self.open_lookup = open_lookup
+        self.registrar = registrar
         self.origin = origin
         self.now = now
         self._run: BranchRun | None = None
@@ -105,7 +148,12 @@ class FinishRows(beam.DoFn):
     def setup(self) -> None:
         planned, where = self.branch()
         self._columns = planned.result_columns()
-        run = BranchRun(planned.result, self.open_lookup, where)
+        run = BranchRun(
+            branch=planned.result,
+            open_lookup=self.open_lookup,
+            where=where,
+            registrar=self.registrar,
+        )
         self._counters = Counters(planned.name, lookups=bool(run.lookups()))
         self._run = run.__enter__()
 
@@ -146,7 +194,7 @@ class FinishRows(beam.DoFn):
         }
         self._counters.add(counts, self._run.lookups())
         if found.rows.height:
-            yield sink_rows(found.rows[PAYLOAD])
+            yield _batch(found.rows)
         if letters is not None:
             yield TaggedOutput(DEAD_LETTERS, letters)
 
@@ -187,11 +235,11 @@ def row_record(row: Mapping[str, Any]) -> dict[str, object]:
     return {**empty, "value": value}
 
 
-def sink_rows(payloads: pl.Series) -> pa.RecordBatch:
-    """Payloads as SINK_ROWS; what else these hold of a record is NULL: no one record is behind."""
-    values = payloads.cast(pl.Binary).to_arrow(compat_level=pl.CompatLevel.oldest())
-    arrays = [
-        values.cast(field.type) if field.name == PAYLOAD else pa.nulls(len(values), field.type)
-        for field in SINK_ROWS
-    ]
-    return pa.record_batch(arrays, schema=SINK_ROWS)
+def _batch(rows: pl.DataFrame) -> pa.RecordBatch:
+    """Encoded rows as SINK_ROWS; no one record is behind a row of a window."""
+    return sink_rows(_binary(rows[PAYLOAD]), _binary(rows[KEY]) if KEY in rows.columns else None)
+
+
+def _binary(values: pl.Series) -> pa.Array[Any]:
+    column: pa.Array[Any] = values.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return column.cast(pa.large_binary())

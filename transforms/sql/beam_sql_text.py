@@ -99,6 +99,9 @@ _TYPES = (
 )
 
 
+_SPACE = "' '"
+
+
 class CalciteSql(Dialect):
     """Calcite's SQL as Beam SQL reads it."""
 
@@ -118,6 +121,10 @@ class CalciteSql(Dialect):
             exp.Mod: lambda self, e: f"MOD({self.sql(e, 'this')}, {self.sql(e, 'expression')})",
             exp.StrPosition: lambda self, e: (
                 f"POSITION({self.sql(e, 'substr')} IN {self.sql(e, 'this')})"
+            ),
+            exp.Trim: lambda self, e: (
+                f"TRIM({e.text('position').upper() or 'BOTH'} "
+                f"{self.sql(e, 'expression') or _SPACE} FROM {self.sql(e, 'this')})"
             ),
             exp.Interval: lambda self, e: (
                 f"INTERVAL {self.sql(e, 'this')} {e.text('unit').upper().removesuffix('S')}"
@@ -141,23 +148,32 @@ class RowWiseText:
         self.job = job
         self.tables = tables
 
-    def query(self, query: exp.Expr, named: Mapping[str, View]) -> QueryText:
-        """The text of a query. SqlError at the first part that Beam SQL lacks."""
+    def query(
+        self, query: exp.Expr, named: Mapping[str, View], *, outermost: bool = False
+    ) -> QueryText:
+        """The text of a query. SqlError at the first part that Beam SQL lacks.
+
+        The columns of the outermost are c0, c1 and so on, those of a ROW one by one.
+        """
         with_clause = query.args.get("with_")
         for cte in with_clause.expressions if with_clause is not None else []:
             names = tuple(name.name for name in cte.args["alias"].columns)
             named = {**named, cte.alias: View(cte.alias, names, cte.this, cte)}
         if isinstance(query, exp.Subquery):
-            return self.query(query.this, named)
+            return self.query(query.this, named, outermost=outermost)
         if isinstance(query, exp.Union):
-            left, right = self.query(query.left, named), self.query(query.right, named)
+            left, right = (
+                self.query(side, named, outermost=outermost) for side in (query.left, query.right)
+            )
             return QueryText(f"{left.sql} UNION ALL {right.sql}", left.names)
         if not isinstance(query, exp.Select):
             message = f"expected SELECT, found {query.key.upper()}"
             raise SqlError(message, query)
-        return self._select(query, named)
+        return self._select(query, named, outermost=outermost)
 
-    def _select(self, select: exp.Select, named: Mapping[str, View]) -> QueryText:
+    def _select(
+        self, select: exp.Select, named: Mapping[str, View], *, outermost: bool
+    ) -> QueryText:
         for join in select.args.get("joins") or []:
             message = (
                 "a lookup runs in-process, so a statement with one cannot run by "
@@ -165,22 +181,22 @@ class RowWiseText:
             )
             raise SqlError(message, join.this)
         relation, names = self._relation(select.args["from_"].this, named)
-        items: list[str] = []
-        given: list[str] = []
+        columns: list[tuple[str, str]] = []
         for number, node in enumerate(select.expressions):
             if node.is_star:
-                items += [f"{_quoted(name)} AS {_quoted(name)}" for name in names]
-                given += names
+                columns += [(name, _quoted(name)) for name in names]
                 continue
             inner = node.this if isinstance(node, exp.Alias) else node
             name = node.alias_or_name or f"EXPR${number}"
-            for suffix, part in flattened(inner):
-                items.append(f"{self.expression(part)} AS {_quoted(name + suffix)}")
-                given.append(name + suffix)
+            parts = flattened(inner) if outermost else [inner]
+            columns += [(name, self.expression(part)) for part in parts]
+        if outermost:
+            columns = [(f"c{number}", text) for number, (_, text) in enumerate(columns)]
+        items = ", ".join(f"{text} AS {_quoted(name)}" for name, text in columns)
         where = select.args.get("where")
         condition = "" if where is None else f" WHERE {self.expression(where.this)}"
-        text = f"SELECT {', '.join(items)} FROM {relation}{condition}"  # noqa: S608 (Beam SQL's)
-        return QueryText(text, tuple(given))
+        text = f"SELECT {items} FROM {relation}{condition}"  # noqa: S608 (Beam SQL's)
+        return QueryText(text, tuple(name for name, _ in columns))
 
     def _relation(self, node: exp.Expr, named: Mapping[str, View]) -> tuple[str, list[str]]:
         alias = f" AS {_quoted(node.alias)}" if node.alias else ""
@@ -219,7 +235,9 @@ class RowWiseText:
             )
             raise SqlError(message, node)
         if isinstance(node, exp.DataType) and node.this not in _TYPES:
-            message = f"Beam SQL casts to no {node.sql()} of our meaning; leave --sql_engine=beam out"
+            message = (
+                f"Beam SQL casts to no {node.sql()} of our meaning; leave --sql_engine=beam out"
+            )
             raise SqlError(message, node)
         if isinstance(node, exp.Cast) and type(node) is not exp.Cast:
             message = "Beam SQL has no TRY_CAST; write CAST, or leave --sql_engine=beam out"
@@ -232,20 +250,19 @@ class RowWiseText:
             raise SqlError(message, node)
 
 
-def flattened(node: exp.Expr) -> list[tuple[str, exp.Expr]]:
-    """The parts of a ROW that the script makes, each with what its name adds; else the node."""
-    parts: list[exp.Expr] = []
+def flattened(node: exp.Expr) -> list[exp.Expr]:
+    """The parts of a ROW that the script makes, and theirs; else the node alone."""
+    return [inner for part in row_parts(node) for inner in flattened(part)] or [node]
+
+
+def row_parts(node: exp.Expr) -> list[exp.Expr]:
+    """The fields of a ROW that the script makes: `(a, b)` or ROW(a, b)."""
+    if isinstance(node, exp.Paren):
+        return row_parts(node.this)
     if isinstance(node, exp.Tuple | exp.Struct):
-        parts = node.expressions
-    if isinstance(node, exp.Anonymous) and node.name.upper() == "ROW":
-        parts = node.expressions
-    if not parts:
-        return [("", node)]
-    return [
-        (f".{number}{suffix}", inner)
-        for number, part in enumerate(parts)
-        for suffix, inner in flattened(part)
-    ]
+        return list(node.expressions)
+    called = isinstance(node, exp.Anonymous) and node.name.upper() == "ROW"
+    return list(node.expressions) if called else []
 
 
 def _quoted(name: str) -> str:

@@ -100,6 +100,10 @@ class Connector:
     roles: frozenset[Role]
     options: tuple[Option, ...]
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    prefixes: tuple[str, ...] = ()
+    """Options that begin so are taken as they are: they belong to a client library."""
+    messages: bool = False
+    """Whether a sink takes messages, which it may refuse one by one, and not lines."""
 
     def read_options(self, table: CreateTable) -> dict[str, OptionValue]:
         """The options of a table by name, checked, defaults filled in.
@@ -115,6 +119,8 @@ class Connector:
             if name in given:
                 message = f"the option {name!r} is given twice; keep one"
                 errors.append(SqlError(message, node.this))
+            elif name not in declared and name.startswith(self.prefixes):
+                values[name] = node.expression.name
             elif name != "connector" and name not in declared:
                 message = (
                     f"the connector {self.name!r} has no option {name!r}; "
@@ -163,33 +169,6 @@ def _read(option: Option, node: TableOption) -> OptionValue:
         raise SqlError(message, node.expression, hidden=option.secret) from error
 
 
-CONNECTORS: dict[str, Connector] = {}
-
-
-def register_connector(connector: Connector) -> Connector:
-    CONNECTORS[connector.name] = connector
-    return connector
-
-
-def find_connector(table: CreateTable) -> Connector:
-    """The connector that the table's WITH clause names; SqlError where there is none."""
-    for node in table.args["options"]:
-        if node.this.name == "connector":
-            found = CONNECTORS.get(node.expression.name)
-            if found is None:
-                message = (
-                    f"unknown connector {node.expression.name!r}; "
-                    f"{did_you_mean(node.expression.name, CONNECTORS)}"
-                )
-                raise SqlError(message, node.expression)
-            return found
-    message = (
-        f"the table {table.this.name!r} names no connector: add WITH ('connector' = '...'); "
-        f"{did_you_mean('', CONNECTORS)}"
-    )
-    raise SqlError(message, table.this)
-
-
 def option_node(table: CreateTable, name: str) -> exp.Expr:
     """The node of an option's value, for an error about it; the table's name if it isn't given."""
     for node in table.args["options"]:
@@ -201,7 +180,7 @@ def option_node(table: CreateTable, name: str) -> exp.Expr:
 
 
 SOURCE_FORMATS = ("debezium-avro-confluent", "avro-confluent")
-_JSON_OPTIONS = (
+JSON_OPTIONS = (
     Option(
         "json.timestamp-format.standard",
         "how timestamps are written: 2026-01-31 12:00:00.5 (SQL) or with a T (ISO-8601)",
@@ -226,70 +205,4 @@ _JSON_OPTIONS = (
         read=boolean,
         default=False,
     ),
-)
-
-register_connector(
-    Connector(
-        name="recording",
-        help="Kafka records in a folder: records.jsonl and schemas.json.",
-        roles=frozenset({Role.SOURCE}),
-        options=(
-            Option("path", "the folder with records.jsonl and schemas.json", required=True),
-            Option("topic", "the topic whose records are read; all topics if it is not given"),
-            Option(
-                "value.format",
-                "how a record's value is read",
-                default="debezium-avro-confluent",
-                choices=SOURCE_FORMATS,
-            ),
-            Option(
-                "debezium.deletes",
-                "which columns a delete has: all that `before` holds, or the primary key's alone; "
-                "PostgreSQL fills the others with made-up values unless REPLICA IDENTITY is FULL",
-                default="before",
-                choices=("before", "key"),
-            ),
-        ),
-        aliases={"format": "value.format"},
-    )
-)
-register_connector(
-    Connector(
-        name="filesystem",
-        help="One file of JSON lines.",
-        roles=frozenset({Role.SINK}),
-        options=(
-            Option("path", "the file; it is replaced when the job has ended well", required=True),
-            Option("format", "the file's format", required=True, choices=("json",)),
-            *_JSON_OPTIONS,
-        ),
-    )
-)
-register_connector(
-    Connector(
-        name="print",
-        help="Standard output, one JSON object a row.",
-        roles=frozenset({Role.SINK}),
-        options=_JSON_OPTIONS,
-    )
-)
-register_connector(
-    Connector(
-        name="jdbc",
-        help="A table of a database, looked up by key; its address is SQLAlchemy's or JDBC's.",
-        roles=frozenset({Role.LOOKUP}),
-        options=(
-            Option("url", "the database's address", required=True),
-            Option("table-name", "the table, with its schema if need be", required=True),
-            Option("username", "the user; part of the address if not given"),
-            Option("password", "a reference: env://NAME, file://PATH or secret://...", secret=True),
-            Option("lookup.cache.ttl", "how long a row found stays known", duration, 60.0),
-            Option("lookup.cache.max-rows", "rows kept at most", positive_integer, 100_000),
-            Option(
-                "lookup.cache.caching-missing-key", "whether misses are kept too", boolean, True
-            ),
-            Option("lookup.max-retries", "tries after a failed query", whole_number, 7),
-            Option("lookup.max-queries-per-second", "a limit for the database", positive_number),
-        ),
-    )
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transforms.sink_rows import ATTRIBUTES
 from transforms.sql.connectors import Option
 from transforms.sql.key_rows import KEY_FORMATS
 
@@ -24,6 +25,15 @@ def key_columns(value: str) -> str:
 def names_of(value: str) -> list[str]:
     """The names of a list 'a;b'."""
     return [name.strip() for name in value.split(";")]
+
+
+def header_names(value: str) -> str:
+    """The text of a list of attributes, checked."""
+    for name in names_of(value) if value else []:
+        if name not in ATTRIBUTES:
+            message = f"expected some of {', '.join(ATTRIBUTES)}, separated by ';'"
+            raise ValueError(message)
+    return value.replace(" ", "")
 
 
 def _partitioner(value: str) -> str:
@@ -78,6 +88,13 @@ SINK_OPTIONS: tuple[Option, ...] = (
     Option(
         "key.avro-confluent.url",
         "the registry of the key's schema: the same as the value's",
+    ),
+    Option(
+        "sink.headers",
+        "what a message's headers say of its change event: some of event_id, order_key, table and "
+        "op, separated by ';', or nothing",
+        default="event_id;order_key;table;op",
+        read=header_names,
     ),
     Option(
         "sink.partitioner",

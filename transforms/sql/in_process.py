@@ -12,19 +12,13 @@ import polars as pl
 from transforms.dead_letters import Refusal
 from transforms.lookup import Lookup, LookupFailure
 from transforms.sql.evaluate import evaluated
-from transforms.sql.expression import NOW, Expression, Failure
-from transforms.sql.json_encoder import Column as JsonColumn
-from transforms.sql.json_encoder import Constant, Members
-from transforms.sql.json_options import JsonOptions
-from transforms.sql.json_rows import json_rows, json_text
+from transforms.sql.expression import NOW, Failure
 from transforms.sql.plan import ArrayLookup, Branch, Filter, LookupJoin, Step
 from transforms.sql.refusals import Where, any_refused, checks, refuse, without
+from transforms.sql.sink_format import PAYLOAD, Registrar, SinkFormat
 from transforms.sql.source import POSITION, SourceFrame
 from transforms.sql.tables import column_type
-from transforms.sql.types import SqlType, polars_type
-
-PAYLOAD = "payload"
-"""Column of a branch's result: the encoded row, String."""
+from transforms.sql.types import polars_type
 
 
 class LookupOpener(Protocol):
@@ -38,8 +32,8 @@ class LookupOpener(Protocol):
 class BranchRows(NamedTuple):
     """What a branch makes of a frame: every record of it is in `rows`, refused, or filtered.
 
-    rows: POSITION and PAYLOAD. filtered: records that gave no row. multiplied: rows beyond the
-    first of their record (a looked up key with several rows).
+    rows: POSITION, PAYLOAD and, where the sink has keys, KEY. filtered: records that gave no row.
+    multiplied: rows beyond the first of their record (a looked up key with several rows).
     """
 
     rows: pl.DataFrame
@@ -52,19 +46,19 @@ class BranchRun:
     """Runs the steps of a branch, its expressions compiled once. A context manager: lookups are
     connected between entering and leaving."""
 
-    def __init__(self, branch: Branch, open_lookup: LookupOpener, where: Where) -> None:
+    def __init__(
+        self,
+        branch: Branch,
+        open_lookup: LookupOpener,
+        where: Where,
+        registrar: Registrar | None = None,
+    ) -> None:
         self.branch = branch
         self._where = where
-        self._leaves: list[pl.Expr] = []
+        self._format = SinkFormat(branch, registrar)
         self._output_failures = [
             failure for _, expression in branch.outputs for failure in expression.failures
         ]
-        options = json_options(branch.sink.options)
-        columns = [
-            self._json_column(column.name, expression, column_type(column), options)
-            for column, expression in branch.outputs
-        ]
-        self._payload = json_rows(columns, options)
         self._needs_now = NOW in branch.used_columns()
         self._lookups: dict[int, Lookup] = {}
         for number, step in enumerate(branch.steps):
@@ -77,22 +71,6 @@ class BranchRun:
             elif isinstance(step, ArrayLookup):
                 self._lookups[number] = open_lookup.query(step)
         self._open = contextlib.ExitStack()
-
-    def _json_column(
-        self, name: str, expression: Expression, sql_type: SqlType, options: JsonOptions
-    ) -> JsonColumn:
-        """A column of the sink for `json_rows`; what it is made of is added to the leaves."""
-        if expression.literal:
-            return name, Constant(json_text(expression.value, sql_type, options)), sql_type
-        if expression.parts:
-            members = tuple(
-                self._json_column(field.name, part, field.type, options)
-                for part, field in zip(expression.parts, sql_type.fields, strict=True)
-            )
-            return name, Members(members), sql_type
-        leaf = f"__out{len(self._leaves)}"
-        self._leaves.append(expression.value.alias(leaf))
-        return name, pl.col(leaf), sql_type
 
     def __enter__(self) -> BranchRun:
         for lookup in self._lookups.values():
@@ -120,11 +98,12 @@ class BranchRun:
             refusals += refused
         if frame.is_empty():
             # There may be no columns to project: those of a lookup that no row came to.
-            rows = pl.DataFrame(schema={POSITION: pl.Int64(), PAYLOAD: pl.String()})
+            rows = pl.DataFrame(schema={POSITION: pl.Int64(), PAYLOAD: pl.Binary()})
         else:
             rows, refused = self._project(frame)
             refusals += refused
-        distinct = rows[POSITION].n_unique()
+        # Only a lookup gives a record several rows.
+        distinct = rows[POSITION].n_unique() if self._lookups else rows.height
         return BranchRows(
             rows, refusals, records - len(refusals) - distinct, rows.height - distinct
         )
@@ -233,32 +212,22 @@ class BranchRun:
 
     def _project(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Refusal]]:
         failures = self._output_failures
-        query = frame.lazy().select(POSITION, *self._leaves, *checks(failures))
+        query = frame.lazy().select(POSITION, *self._format.leaves, *checks(failures))
         refused = [f"__refused{number}" for number in range(len(failures))]
-        rows = evaluated(query.select(POSITION, self._payload.alias(PAYLOAD), *refused))
+        rows = evaluated(query.select(POSITION, *self._format.outputs, *refused))
         refusals = self._refusals(frame, rows, failures, "project")
-        rows = without(rows, refusals)
-        if rows[PAYLOAD].null_count():
-            refusals += self._without_json(rows)
-            rows = without(rows, refusals)
-        return rows.select(POSITION, PAYLOAD), refusals
+        encoded = self._format.encode(without(rows, refusals))
+        unwritten = {
+            position: self._unwritten(position, message)
+            for position, message in zip(
+                encoded.rows[POSITION].gather([row for row, _ in encoded.failures]),
+                [message for _, message in encoded.failures],
+                strict=True,
+            )
+        }
+        refusals += unwritten.values()
+        return without(encoded.rows, list(unwritten.values())), refusals
 
-    def _without_json(self, rows: pl.DataFrame) -> list[Refusal]:
-        message = (
-            f"{self._where(self.branch.node)}: a MAP has a NULL key, and the names of a JSON "
-            "object are texts; leave such a key out or COALESCE it"
-        )
-        positions = rows.filter(pl.col(PAYLOAD).is_null())[POSITION].unique(maintain_order=True)
-        return [
-            Refusal(position, "project", "ValueRefused", message, statement=self.branch.name)
-            for position in positions
-        ]
-
-
-def json_options(options: Mapping[str, object]) -> JsonOptions:
-    """The `json.*` options of a sink, as its connector has read them."""
-    return JsonOptions(
-        timestamp_format=str(options["json.timestamp-format.standard"]),
-        ignore_null_fields=bool(options["json.encode.ignore-null-fields"]),
-        decimal_as_string=bool(options["json.decimal-as-string"]),
-    )
+    def _unwritten(self, position: int, message: str) -> Refusal:
+        told = f"{self._where(self.branch.node)}: {message}"
+        return Refusal(position, "project", "ValueRefused", told, statement=self.branch.name)

@@ -21,6 +21,7 @@ from transforms.sql.errors import (
     span_of,
 )
 from transforms.sql.expression import Session
+from transforms.sql.stand_ins import StandIns, with_stand_ins
 from transforms.sql.statements import (
     CreateTable,
     CreateView,
@@ -119,18 +120,23 @@ class Job:
         return found
 
 
-def compile_job(script: Script, values: Mapping[str, str]) -> Job:
+NO_STAND_INS = StandIns()
+
+
+def compile_job(
+    script: Script, values: Mapping[str, str], stand_ins: StandIns = NO_STAND_INS
+) -> Job:
     """The job of a script, with `values` for its `${NAME}`s.
 
     Raises SqlErrors with every mistake that can be seen without the queries.
     """
-    job = read_job(script, values)
+    job = read_job(script, values, stand_ins)
     if job.errors:
         raise SqlErrors(job.errors)
     return job
 
 
-def read_job(script: Script, values: Mapping[str, str]) -> Job:
+def read_job(script: Script, values: Mapping[str, str], stand_ins: StandIns = NO_STAND_INS) -> Job:
     """The job of a script as far as it has no mistakes; the others are in its `errors`."""
     text = substitute(script, values)
     parsed = parse_statements(text.text)
@@ -159,6 +165,10 @@ def read_job(script: Script, values: Mapping[str, str]) -> Job:
             errors += errors_of(error)
             if isinstance(statement, (CreateTable, CreateView)):
                 broken.add(statement.this.name)
+    try:
+        tables = with_stand_ins(tables, {node.this.name for node in insert_nodes}, stand_ins)
+    except SqlError as error:
+        errors.append(error)
     inserts: list[Insert] = []
     unplaced: list[exp.Expr] = []
     for number, node in enumerate(insert_nodes, start=1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor
@@ -22,7 +23,8 @@ def message_class(descriptor_set: bytes, name: str) -> type[Message]:
     Raises SqlError: not a descriptor set, an import is missing, or there is no such message.
     """
     files = _files(descriptor_set)
-    pool = descriptor_pool.DescriptorPool()
+    # Its methods have no types.
+    pool: Any = descriptor_pool.DescriptorPool()
     added: set[str] = set()
     for file in files.values():
         _add(file, files, pool, added)
@@ -55,7 +57,7 @@ def _files(descriptor_set: bytes) -> dict[str, descriptor_pb2.FileDescriptorProt
 def _add(
     file: descriptor_pb2.FileDescriptorProto,
     files: dict[str, descriptor_pb2.FileDescriptorProto],
-    pool: descriptor_pool.DescriptorPool,
+    pool: Any,
     added: set[str],
 ) -> None:
     """Adds a file behind those that it imports."""

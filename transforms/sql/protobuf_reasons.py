@@ -74,9 +74,10 @@ def _of_value(value: Any, node: Value, where: str) -> str | None:
         return f"{where}: the enum {node.enum.full_name} has no value {value!r}; {offer}"
     if node.low is not None and node.high is not None and not node.low <= value <= node.high:
         return f"{where} is {value}, and the field holds {node.low} to {node.high}"
-    if node.enum is not None and node.enum.is_closed and value not in node.enum.values_by_number:
-        numbers = _shown([str(number) for number in node.enum.values_by_number])
-        return f"{where}: the enum {node.enum.full_name} has no number {value}; expected {numbers}"
+    closed: Any = node.enum  # the types lack is_closed
+    if closed is not None and closed.is_closed and value not in closed.values_by_number:
+        numbers = _shown([str(number) for number in closed.values_by_number])
+        return f"{where}: the enum {closed.full_name} has no number {value}; expected {numbers}"
     return None
 
 

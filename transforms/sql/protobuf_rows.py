@@ -47,7 +47,8 @@ class ProtobufRows:
         self._class = message_class(descriptor_set, message_name)
         errors: list[str] = []
         fields = [Field(name, sql_type) for name, sql_type in columns]
-        self._record = record_of(fields, self._class.DESCRIPTOR, "", errors)
+        descriptor: Any = self._class.DESCRIPTOR
+        self._record = record_of(fields, descriptor, "", errors)
         if errors:
             raise SqlErrors([SqlError(message) for message in errors])
         self._prepared = [

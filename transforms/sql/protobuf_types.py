@@ -162,12 +162,14 @@ def _unfit(
     errors: list[str],
     *,
     single: bool = False,
-) -> None:
+) -> Node | None:
+    """Adds to `errors`, and gives no node."""
     text = _name(field, single=single)
     errors.append(
         f"{where} is {sql_type}, and the field {field.full_name} is {text}; what fits is "
         f"{_what_fits(field, single=single)}: CAST the column, or change the field"
     )
+    return None
 
 
 def _name(field: FieldDescriptor, *, single: bool) -> str:

@@ -17,10 +17,12 @@ from transforms.counters import Counters
 from transforms.dead_letters import Origin, dead_letters
 from transforms.sql.errors import Script
 from transforms.sql.in_process import BranchRun, LookupOpener
-from transforms.sql.job import Job, read_job
+from transforms.sql.job import NO_STAND_INS, Job, read_job
 from transforms.sql.plan import Plan
 from transforms.sql.planner import plan_job
+from transforms.sql.sink_format import Registrar
 from transforms.sql.source_run import SourceRun
+from transforms.sql.stand_ins import StandIns
 
 DEAD_LETTERS = "dead_letters"
 
@@ -31,15 +33,17 @@ def utc_now() -> datetime.datetime:
 
 @dataclasses.dataclass(frozen=True)
 class JobText:
-    """A job as what travels to the workers: its script and the values of its variables. Each
-    worker compiles it again, so that nothing compiled has to be pickled."""
+    """A job as what travels to the workers: its script, the values of its variables, and what
+    stands in for its servers. Each worker compiles it again, so that nothing compiled has to be
+    pickled."""
 
     script: Script
     values: Mapping[str, str]
+    stand_ins: StandIns = NO_STAND_INS
 
     def compile(self) -> tuple[Job, Plan]:
         """Job and plan. Raises SqlErrors with every mistake of the script."""
-        job = read_job(self.script, self.values)
+        job = read_job(self.script, self.values, self.stand_ins)
         return job, plan_job(job)
 
 
@@ -61,11 +65,13 @@ class _RunStatements(beam.DoFn):
         open_lookup: LookupOpener,
         decoder: str,
         origin: Origin,
+        registrar: Registrar | None = None,
     ) -> None:
         self.text = text
         self.source = source
         self.schemas = schemas
         self.open_lookup = open_lookup
+        self.registrar = registrar
         self.decoder = decoder
         self.origin = origin
         self._run: SourceRun | None = None
@@ -74,7 +80,8 @@ class _RunStatements(beam.DoFn):
         job, plan = self.text.compile()
         source = job.tables[self.source]
         branches = [
-            BranchRun(branch, self.open_lookup, job.where) for branch in plan.reading(source)
+            BranchRun(branch, self.open_lookup, job.where, self.registrar)
+            for branch in plan.reading(source)
         ]
         self._sinks = {run.branch.name: run.branch.sink.name for run in branches}
         self._counters = {
@@ -126,6 +133,7 @@ class RunStatements(beam.PTransform[PCollection[pa.RecordBatch], Any]):
         open_lookup: LookupOpener,
         decoder: str,
         origin: Origin,
+        registrar: Registrar | None = None,
     ) -> None:
         super().__init__()
         self.text = text
@@ -133,13 +141,20 @@ class RunStatements(beam.PTransform[PCollection[pa.RecordBatch], Any]):
         self.sinks = sinks
         self.schemas = schemas
         self.open_lookup = open_lookup
+        self.registrar = registrar
         self.decoder = decoder
         self.origin = origin
 
     def expand(self, records: PCollection[pa.RecordBatch]) -> Outputs:
         tags = {sink: sink_tag(sink) for sink in self.sinks}
         step = _RunStatements(
-            self.text, self.source, self.schemas, self.open_lookup, self.decoder, self.origin
+            self.text,
+            self.source,
+            self.schemas,
+            self.open_lookup,
+            self.decoder,
+            self.origin,
+            self.registrar,
         )
         found = records | "RunStatements" >> beam.ParDo(step).with_outputs(
             DEAD_LETTERS, *tags.values()

@@ -11,19 +11,17 @@ from typing import NamedTuple, cast
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from transforms.avro import Decoded, DecodedGroup, Decoder, SchemaSource, decode
 from transforms.dead_letters import Refusal
 from transforms.records import check_records
+from transforms.sink_rows import SINK_ROWS as SINK_ROWS
 from transforms.sql.event_metadata import EventMetadata
-from transforms.sql.in_process import PAYLOAD, BranchRun
-from transforms.sql.source import POSITION, SourceRows
+from transforms.sql.in_process import BranchRun
+from transforms.sql.messages import Attributes, sink_batch, wanted_attributes
+from transforms.sql.source import SourceRows
 from transforms.sql.tables import Table
 from transforms.sql.writer_types import SchemaMismatch
-
-SINK_ROWS = pa.schema([pa.field(PAYLOAD, pa.large_binary(), nullable=False)])
-"""Columns of what a branch hands to its sink: the encoded rows, in the order of the records."""
 
 
 @dataclasses.dataclass
@@ -78,14 +76,10 @@ class SourceRun:
         self._decoder = decoder
         self._now = now
         self._rows = {run.branch.name: SourceRows(source, run.branch.needed) for run in branches}
-        self._metadata = EventMetadata(
-            {
-                column.metadata_key
-                for run in branches
-                for column in source.columns
-                if column.metadata_key is not None and column.name in run.branch.needed
-            }
-        )
+        self._attributes = {name for run in branches for name in wanted_attributes(run.branch.sink)}
+        needed = {name for run in branches for name in run.branch.needed}
+        keys = {column.metadata_key for column in source.columns if column.name in needed}
+        self._metadata = EventMetadata({key for key in keys if key is not None} | self._attributes)
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> SourceRun:
@@ -113,9 +107,10 @@ class SourceRun:
             for failure in decoded.failures
         ]
         metadata = self._metadata.of_batch(records, decoded)
+        attributes = Attributes(decoded, metadata, self._attributes) if self._attributes else None
         shares = {}
         for run in self.branches:
-            share, refused = self._branch(run, records, decoded, metadata, now)
+            share, refused = self._branch(run, records, decoded, metadata, attributes, now)
             share.counts.dead_letters += len(decoded.failures)
             shares[run.branch.name] = share
             refusals += refused
@@ -127,6 +122,7 @@ class SourceRun:
         records: pa.RecordBatch,
         decoded: Decoded,
         metadata: Callable[[DecodedGroup, str], pl.Series],
+        attributes: Attributes | None,
         now: datetime.datetime,
     ) -> tuple[BranchBatch, list[Refusal]]:
         counts = Counts(records=records.num_rows, tombstones=records.column("value").null_count)
@@ -149,7 +145,7 @@ class SourceRun:
             counts.multiplied += result.multiplied
             frames.append(result.rows)
         counts.dead_letters = len(refusals)
-        rows = _in_order(frames)
+        rows = sink_batch(frames, records, run.branch.sink, attributes)
         counts.events = rows.num_rows
         return BranchBatch(rows, counts), refusals
 
@@ -166,14 +162,3 @@ def _all_refused(group: DecodedGroup, error: SchemaMismatch, statement: str) -> 
         )
         for position in group.positions.tolist()
     ]
-
-
-def _in_order(frames: Sequence[pl.DataFrame]) -> pa.RecordBatch:
-    """The rows of all writer schemas in the order of their records, as SINK_ROWS."""
-    if not frames:
-        return pa.record_batch([pa.array([], pa.large_binary())], schema=SINK_ROWS)
-    rows = frames[0]
-    if len(frames) > 1:
-        rows = pl.concat(frames).sort(POSITION, maintain_order=True)
-    payload = rows[PAYLOAD].to_arrow(compat_level=pl.CompatLevel.oldest())
-    return pa.record_batch([pc.cast(payload, pa.large_binary())], schema=SINK_ROWS)

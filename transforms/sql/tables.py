@@ -8,13 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sqlglot import exp
 
-from transforms.sql.connectors import (
-    Connector,
-    OptionValue,
-    Role,
-    find_connector,
-    option_node,
-)
+from transforms.sql.connector_list import find_connector
+from transforms.sql.connectors import Connector, OptionValue, Role, option_node
+from transforms.sql.connectors_pubsub import check_pubsub_options
 from transforms.sql.errors import SqlError, SqlErrors, did_you_mean, errors_of
 from transforms.sql.statements import (
     ComputedColumn,
@@ -158,6 +154,11 @@ def declare_table(node: CreateTable) -> Table:
         message = f"'debezium.deletes' = 'key' needs a PRIMARY KEY in the table {table.name!r}"
         errors.append(SqlError(message, table.option_node("debezium.deletes")))
     errors += _metadata_errors(table)
+    if connector.name == "pubsub":
+        try:
+            check_pubsub_options(node, options)
+        except SqlErrors as error:
+            errors += errors_of(error)
     if errors:
         raise SqlErrors(errors)
     return table

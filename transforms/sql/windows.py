@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import enum
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from sqlglot import exp
 
 from transforms.sql.compile_literals import interval
 from transforms.sql.errors import SqlError, did_you_mean
-from transforms.sql.types import Kind
 
 WINDOW_COLUMNS = ("window_start", "window_end", "window_time")
 """What TABLE(TUMBLE(...)) and its siblings add to a table's columns."""
@@ -75,7 +76,7 @@ _GROUP_ARGUMENTS = {
 }
 
 
-def is_window_table(node: exp.Expr) -> bool:
+def is_window_table(node: exp.Expr) -> TypeGuard[exp.Table]:
     """True for TABLE(TUMBLE(...)) in a FROM clause."""
     return isinstance(node, exp.Table) and _called(node.this) == "TABLE"
 
@@ -159,11 +160,11 @@ def _window(
 
 def _length(node: exp.Expr) -> int:
     """Microseconds of an interval, which must be whole milliseconds above 0. SqlError."""
-    found = interval(node)
-    if found.type.kind is not Kind.INTERVAL:
+    found = interval(node).constant
+    if not isinstance(found, datetime.timedelta):
         message = "a window's length is in days, hours, minutes or seconds: months differ in length"
         raise SqlError(message, node)
-    length = round(found.constant.total_seconds() * 1_000_000)  # type: ignore[attr-defined]
+    length = found // datetime.timedelta(microseconds=1)
     if length <= 0 or length % MILLISECOND:
         message = "a window's length is a whole number of milliseconds above 0"
         raise SqlError(message, node)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
+
 from sqlglot import exp
 
 from transforms.sql.compile_literals import interval
 from transforms.sql.errors import SqlError
 from transforms.sql.expression import Session
 from transforms.sql.tables import Table
-from transforms.sql.types import Kind
+
+_MILLISECOND = datetime.timedelta(milliseconds=1)
 
 
 def watermark_delay(table: Table, session: Session) -> int:
@@ -28,7 +31,8 @@ def watermark_delay(table: Table, session: Session) -> int:
         and isinstance(value.right, exp.Interval)
     ):
         found = interval(value.right)
-        if found.type.kind is Kind.INTERVAL:
-            return round(found.constant.total_seconds() * 1_000_000)  # type: ignore[attr-defined]
+        if isinstance(found.constant, datetime.timedelta):
+            # Whole milliseconds, as Beam's times are; up, so that no row is refused for it.
+            return -(-found.constant // _MILLISECOND) * 1_000
     message = f"a WATERMARK is written so: WATERMARK FOR {name} AS {name} - INTERVAL '5' SECOND"
     raise SqlError(message, mark.expression)

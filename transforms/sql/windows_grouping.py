@@ -215,8 +215,7 @@ def _normal(node: exp.Expr, alias: str) -> str:
     copied = node.copy()
     for column in list(copied.find_all(exp.Column)):
         if len(column.parts) > 1 and column.parts[0].name == alias:
-            kept = [part.copy() for part in column.parts[1:]]
-            plain = exp.column(kept[-1], *reversed(kept[:-1]))
+            plain = exp.Column(this=exp.Tuple(expressions=[one.copy() for one in column.parts[1:]]))
             if column is copied:
                 copied = plain
             else:

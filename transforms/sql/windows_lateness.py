@@ -26,12 +26,13 @@ from transforms.dead_letters import DEAD_LETTER_SCHEMA, Origin, Refusal, dead_le
 from transforms.sql.beam_sql_columns import Columns
 from transforms.sql.beam_sql_plan import EVENT_TIME
 from transforms.sql.beam_sql_rows import DEAD_LETTERS, json_columns, row_record
-from transforms.sql.in_process import PAYLOAD
 from transforms.sql.windows import MILLISECOND, Window, WindowKind
 
 _LOGGER = logging.getLogger(__name__)
 
 _Micros = np.ndarray[Any, np.dtype[np.int64]]
+
+PARTLY_LATE = "partly_late"
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _NONE_PASSED = -(2**62)
@@ -53,14 +54,18 @@ class RefuseLateRows(beam.DoFn):
 
     Input: batches by one key, since what has passed is known by timers, which belong to keys. A
     timer stands at the next end of a window. It holds the watermark back, so that no window ends
-    after this step before this step has heard of it. `partly_late` counts rows that come too late
-    for some of their windows and are in the others.
+    after this step before this step has heard of it. Rows that are late for some of their windows
+    leave as PARTLY_LATE, with the time that has passed, and count as `partly_late`.
     """
 
     PASSED = ReadModifyWriteStateSpec("passed", VarIntCoder())
     PENDING = ReadModifyWriteStateSpec("pending", VarIntCoder())
     LAST = ReadModifyWriteStateSpec("last", VarIntCoder())
     TIMER = TimerSpec("window_end", TimeDomain.WATERMARK)
+    PASSED_STATE = beam.DoFn.StateParam(PASSED)
+    PENDING_STATE = beam.DoFn.StateParam(PENDING)
+    LAST_STATE = beam.DoFn.StateParam(LAST)
+    TIMER_PARAM = beam.DoFn.TimerParam(TIMER)
 
     def __init__(
         self,
@@ -85,31 +90,30 @@ class RefuseLateRows(beam.DoFn):
         }
 
     def _ends(self, batch: pa.RecordBatch) -> tuple[_Micros, _Micros]:
-        payloads = batch.column(PAYLOAD).to_pylist()
         time = [column for column in self.columns if column[0] == EVENT_TIME]
-        times = np.array(json_columns(payloads, time)[EVENT_TIME], np.int64)
+        times = np.array(json_columns(batch, time)[EVENT_TIME], np.int64)
         return window_ends(times, self.over, self.delay)
 
     def process(
         self,
         element: tuple[int, pa.RecordBatch],
-        passed_state: Any = beam.DoFn.StateParam(PASSED),
-        pending_state: Any = beam.DoFn.StateParam(PENDING),
-        last_state: Any = beam.DoFn.StateParam(LAST),
-        timer: Any = beam.DoFn.TimerParam(TIMER),
+        passed_state: Any = PASSED_STATE,
+        pending_state: Any = PENDING_STATE,
+        last_state: Any = LAST_STATE,
+        timer: Any = TIMER_PARAM,
     ) -> Iterator[Any]:
         _, batch = element
         first, last = self._ends(batch)
         passed = passed_state.read()
         passed = _NONE_PASSED if passed is None else passed
         late = last <= passed
-        partly = int(((first <= passed) & ~late).sum())
-        if partly:
-            self._counters["partly_late"].inc(partly)
+        partly = (first <= passed) & ~late
         if late.any():
             yield TaggedOutput(DEAD_LETTERS, self._letters(batch.filter(pa.array(late)), passed))
-            batch = batch.filter(pa.array(~late))
-        if batch.num_rows:
+        if partly.any():
+            self._counters["partly_late"].inc(int(partly.sum()))
+            yield TaggedOutput(PARTLY_LATE, (passed, batch.filter(pa.array(partly))))
+        if not late.all():
             ends = self._next_ends(first[~late], passed)
             pending = pending_state.read()
             if pending is None or ends < pending:
@@ -119,7 +123,11 @@ class RefuseLateRows(beam.DoFn):
             newest = int(last[~late].max())
             if latest is None or newest > latest:
                 last_state.write(newest)
+        in_time = ~late & ~partly
+        if in_time.all():
             yield batch
+        elif in_time.any():
+            yield batch.filter(pa.array(in_time))
 
     def _next_ends(self, first: _Micros, passed: int) -> int:
         """The earliest end of a window of these rows that has not passed."""
@@ -130,10 +138,10 @@ class RefuseLateRows(beam.DoFn):
     @on_timer(TIMER)
     def passed(
         self,
-        passed_state: Any = beam.DoFn.StateParam(PASSED),
-        pending_state: Any = beam.DoFn.StateParam(PENDING),
-        last_state: Any = beam.DoFn.StateParam(LAST),
-        timer: Any = beam.DoFn.TimerParam(TIMER),
+        passed_state: Any = PASSED_STATE,
+        pending_state: Any = PENDING_STATE,
+        last_state: Any = LAST_STATE,
+        timer: Any = TIMER_PARAM,
     ) -> None:
         """The watermark has come to the end of a window."""
         ended = pending_state.read()
@@ -158,8 +166,8 @@ class RefuseLateRows(beam.DoFn):
             late.num_rows,
         )
         ended = _EPOCH + datetime.timedelta(microseconds=passed - self.delay)
-        payloads = json_columns(late.column(PAYLOAD).to_pylist(), self.columns)
-        records = late.column("record").to_pylist() if "record" in late.schema.names else None
+        payloads = json_columns(late, self.columns)
+        records = late.column("record").to_pylist()
         letters = []
         for position in range(late.num_rows):
             row = {name: values[position] for name, values in payloads.items()}
@@ -169,7 +177,7 @@ class RefuseLateRows(beam.DoFn):
                 "source's WATERMARK; give it more, or replay the record into a job of its own"
             )
             refusal = Refusal(position, "window", "LateRow", message, statement=self.statement)
-            record = records[position] if records is not None else None
+            record = records[position]
             letters.append(
                 dead_letter_json(
                     _told(record) if record is not None else row_record(row),
@@ -188,8 +196,13 @@ def _told(record: dict[str, Any]) -> dict[str, object]:
     return {**record, "timestamp": None if text is None else text.replace("+00:00", "Z")}
 
 
-class KeyAlike(beam.DoFn):
-    """Batches under one key, so that one state knows all of them."""
+def in_open_windows(element: tuple[int, Any], window: Any = beam.DoFn.WindowParam) -> Iterator[Any]:
+    """The row of (passed, row) in those of its windows that have not passed."""
+    passed, row = element
+    if window.end.micros > passed:
+        yield row
 
-    def process(self, element: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
-        yield 0, element
+
+def under_one_key(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
+    """The batch under the key of all batches, so that one state knows them all."""
+    return 0, batch

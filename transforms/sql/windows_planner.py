@@ -17,46 +17,25 @@ from transforms.sql.beam_sql_plan import (
     WINDOW_START,
     beam_sql_table,
 )
-from transforms.sql.compile import cast, compile_expression
+from transforms.sql.compile import compile_expression
 from transforms.sql.errors import SqlError
-from transforms.sql.expression import Expression, Failure
+from transforms.sql.expression import Expression
 from transforms.sql.job import Job, View
 from transforms.sql.plan import Filter
 from transforms.sql.query_planner import QueryPlan, QueryPlanner, _Named
 from transforms.sql.scope import QueryScope, Relation
+from transforms.sql.statements import CreateView
 from transforms.sql.tables import Table
 from transforms.sql.types import Kind, SqlType
-from transforms.sql.windows import MILLISECOND, Window, WindowCall
 from transforms.sql.windows_aggregates import Aggregate, aggregate
+from transforms.sql.windows_core import Core, CoreInput
 from transforms.sql.windows_delay import watermark_delay
 from transforms.sql.windows_grouping import Grouping, grouping_of
+from transforms.sql.windows_join import joined
 from transforms.sql.windows_reason import reason_of
+from transforms.sql.windows_time import TIMESTAMP_3, bounds, event_time
 
 _GROUPED = ("expressions", "from_", "joins", "where", "group", "having")
-_TIMESTAMP_3 = types.timestamp(3)
-
-
-@dataclasses.dataclass
-class CoreInput:
-    """One input of a core: plans whose columns cross, by these names."""
-
-    name: str
-    plans: list[QueryPlan]
-    columns: tuple[tuple[str, SqlType], ...]
-    delay: int = 0
-
-
-@dataclasses.dataclass
-class Core:
-    """The part of a query that Beam SQL does. `table` is what comes out of it."""
-
-    table: Table
-    inputs: list[CoreInput]
-    window: Window | None
-    query: str
-    reason: str
-    node: exp.Expr
-    bounded_only: str | None
 
 
 class WindowPlanner(QueryPlanner):
@@ -81,8 +60,12 @@ class WindowPlanner(QueryPlanner):
             return self._union(query, named)
         if not isinstance(query, exp.Select):
             return super().query(query, named)
-        query, named = _lifted(query, named)
         reason = reason_of(query)
+        if reason is not None and reason.join:
+            table, core, plan = joined(self, query, named)
+            self.cores[table] = core
+            return [plan]
+        query, named = _lifted(query, named)
         if reason is None:
             return super().query(query, named)
         if query.args.get("group") is None and not reason.aggregate:
@@ -145,7 +128,7 @@ class WindowPlanner(QueryPlanner):
             for call, found in zip(grouping.calls, aggregates.found, strict=True)
         }
         if grouping.window is not None:
-            values |= self._bounds(aggregates.time_type)
+            values |= bounds(aggregates.time_type, self.session)
         return self._result(table, grouping, values)
 
     def _result(
@@ -187,37 +170,23 @@ class WindowPlanner(QueryPlanner):
                 )
                 for call in grouping.calls
             ]
-            time = _event_time(plan, grouping.window, order)
-            kind = plan.columns[order[EVENT_TIME]].type if time is not None else _TIMESTAMP_3
-            found.append(_Crossing(keys, aggregates, time, kind))
+            crossing = _Crossing(keys, aggregates)
+            if grouping.window is not None:
+                column = plan.columns[order[EVENT_TIME]]
+                crossing.time = event_time(column, grouping.window)
+                crossing.time_type = column.type
+            found.append(crossing)
         for plan, one in zip(plans, found, strict=True):
             _replace(plan, grouping, one)
         return found[0]
-
-    def _bounds(self, time: SqlType) -> dict[str, Expression]:
-        """The window's columns: of type TIMESTAMP(3), those of a TIMESTAMP_LTZ in local time."""
-        ends = {
-            "window_start": pl.col(WINDOW_START),
-            "window_end": pl.col(WINDOW_END),
-            "window_time": pl.col(WINDOW_END) - MILLISECOND,
-        }
-        bounds = {}
-        for name, micros in ends.items():
-            if time.kind is Kind.TIMESTAMP_LTZ:
-                instant = Expression(micros.cast(pl.Datetime("us", "UTC")), types.timestamp_ltz(3))
-                place = exp.column(name)
-                bounds[name] = cast(instant, _TIMESTAMP_3, place, session=self.session)
-            else:
-                bounds[name] = Expression(micros.cast(pl.Datetime("us")), _TIMESTAMP_3)
-        return bounds
 
 
 @dataclasses.dataclass
 class _Crossing:
     keys: list[Expression]
     found: list[Aggregate]
-    time: Expression | None
-    time_type: SqlType
+    time: Expression | None = None
+    time_type: SqlType = TIMESTAMP_3
 
 
 def _replace(plan: QueryPlan, grouping: Grouping, crossing: _Crossing) -> None:
@@ -261,24 +230,6 @@ def _inner(
     return inner, order
 
 
-def _event_time(
-    plan: QueryPlan, window: WindowCall | None, order: Mapping[str, int]
-) -> Expression | None:
-    if window is None:
-        return None
-    column = plan.columns[order[EVENT_TIME]]
-    if not column.type.is_timestamp:
-        message = (
-            f"a window goes over a TIMESTAMP or TIMESTAMP_LTZ, this is {column.type}; for "
-            "milliseconds write TO_TIMESTAMP_LTZ(column, 3)"
-        )
-        raise SqlError(message, window.time)
-    message = "the event time of a row in a window is NULL; filter such rows, or COALESCE it"
-    missing = Failure(column.value.is_null(), message, window.time)
-    micros = column.value.dt.epoch("us")
-    return Expression(micros, types.BIGINT, (*column.failures, missing), node=column.node)
-
-
 def _without(query: exp.Expr, part: str) -> exp.Expr:
     copied = query.copy()
     copied.set(part, None)
@@ -299,4 +250,5 @@ def _lifted(
     if relation.args.get("alias") is not None:
         table.set("alias", relation.args["alias"].copy())
     copied.args["from_"].set("this", table)
-    return copied, {**named, name: _Named(View(name, (), relation.this, relation), named)}
+    view = View(name, (), relation.this, CreateView(this=table.this))
+    return copied, {**named, name: _Named(view, named)}

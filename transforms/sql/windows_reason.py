@@ -9,6 +9,10 @@ from sqlglot import exp
 from transforms.sql.windows import is_group_window, is_window_table
 from transforms.sql.windows_grouping import is_aggregate
 
+_HOW = (
+    "a statement groups by its windows: FROM TABLE(TUMBLE(...)) GROUP BY window_start, window_end"
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Reason:
@@ -24,26 +28,22 @@ class Reason:
     join: bool = False
 
     def message(self) -> str:
-        return (
-            f"{self.word} is not supported without GROUP BY; a statement with windows groups by "
-            "them: SELECT ..., window_start, window_end FROM TABLE(TUMBLE(...)) GROUP BY ..., "
-            "window_start, window_end"
-        )
+        return f"{self.word} is not supported without GROUP BY; {_HOW}"
 
 
 def reason_of(select: exp.Select) -> Reason | None:
     """What of a SELECT itself, its subqueries and views aside, needs state; None if nothing."""
     relation = select.args["from_"].this if select.args.get("from_") is not None else None
     group = select.args.get("group")
+    for join in select.args.get("joins") or []:
+        if isinstance(join.this, exp.Subquery) or not join.this.args.get("version"):
+            return Reason("a join of streams", join.this, join=True)
     if relation is not None and is_window_table(relation):
         called = next(iter(relation.this.expressions), relation.this)
         return Reason(called.name.upper(), relation, aggregate=group is not None)
     for node in group.expressions if group is not None else []:
         if is_group_window(node):
             return Reason(node.name.upper(), node, aggregate=True)
-    for join in select.args.get("joins") or []:
-        if isinstance(join.this, exp.Subquery) or not join.this.args.get("version"):
-            return Reason("a join of streams", join.this, join=True)
     if group is not None:
         return Reason("GROUP BY", group, aggregate=True)
     parts = [*select.expressions, select.args.get("having")]

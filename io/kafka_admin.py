@@ -1,0 +1,112 @@
+"""Questions to a cluster, asked again while it is busy, and answered soon if it is not there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import confluent_kafka
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._metadata import TopicMetadata
+
+from pipeline_io.kafka_cluster import KafkaCluster
+from pipeline_io.kafka_errors import KafkaError, client_error, error_for
+from pipeline_io.kafka_health import Health
+from pipeline_io.kafka_properties import ANY
+
+START_SECONDS = 15.0
+"""A cluster that does not answer within this is told of: someone waits for the job to start."""
+_FIRST_TIMEOUT_SECONDS = 2.0
+_PAUSE_SECONDS = 0.3
+
+_E = confluent_kafka.KafkaError
+BUSY_CODES = frozenset(
+    {
+        _E.LEADER_NOT_AVAILABLE,
+        _E.NOT_LEADER_FOR_PARTITION,
+        _E.COORDINATOR_LOAD_IN_PROGRESS,
+        _E.COORDINATOR_NOT_AVAILABLE,
+        _E.NOT_COORDINATOR,
+        _E.REQUEST_TIMED_OUT,
+        _E.UNKNOWN_TOPIC_OR_PART,
+        _E.NETWORK_EXCEPTION,
+        _E._TIMED_OUT,  # noqa: SLF001  (the client's public names begin like this)
+        _E._TRANSPORT,  # noqa: SLF001
+        _E._ALL_BROKERS_DOWN,  # noqa: SLF001
+        _E._WAIT_COORD,  # noqa: SLF001
+    }
+)
+"""What passes by itself: elections, coordinators that load, topics that were just made."""
+
+_K = TypeVar("_K")
+
+
+class KafkaAdmin:
+    """Asks a cluster. Made where it is used; holds a connection."""
+
+    def __init__(self, cluster: KafkaCluster, seconds: float | None = None) -> None:
+        seconds = START_SECONDS if seconds is None else seconds
+        self.cluster = cluster
+        self._seconds = seconds
+        self._health = Health(cluster, "asking for its topics", seconds)
+        config: dict[str, Any] = cluster.client_config(ANY)
+        config["error_cb"] = self._health.on_error
+        self._client = _made(cluster, lambda: AdminClient(config))
+
+    @property
+    def client(self) -> AdminClient:
+        return self._client
+
+    def topics(self) -> dict[str, TopicMetadata]:
+        """All topics that the user may see. Raises KafkaUnavailable, KafkaAccessError."""
+        deadline = time.monotonic() + self._seconds
+        timeout = _FIRST_TIMEOUT_SECONDS
+        while True:
+            try:
+                return dict(self._client.list_topics(timeout=timeout).topics)
+            except confluent_kafka.KafkaException as error:
+                self._client.poll(0)
+                self._health.raise_refusal()
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    cause = self._health.cause() or client_error(error)
+                    what = f"no answer for {self._seconds:.0f} s"
+                    raise error_for(self.cluster, what, cause) from error
+                timeout = min(2 * timeout, max(left, 0.1))
+
+    def ask(self, what: str, request: Callable[[], Mapping[_K, Future[Any]]]) -> dict[_K, Any]:
+        """The answers to a request by what was asked for. Raises KafkaError.
+
+        Args:
+            what: for messages, such as "the offsets of".
+            request: sends it; called again while the cluster is busy.
+        """
+        deadline = time.monotonic() + self._seconds
+        while True:
+            answers: dict[_K, Any] = {}
+            failed: KafkaError | None = None
+            cause: confluent_kafka.KafkaException | None = None
+            busy = True
+            for key, future in request().items():
+                try:
+                    answers[key] = future.result()
+                except confluent_kafka.KafkaException as error:
+                    inner = client_error(error)
+                    if failed is None or inner.code() not in BUSY_CODES:
+                        failed = error_for(self.cluster, f"{what} {key}", inner)
+                        cause = error
+                    busy = busy and inner.code() in BUSY_CODES
+            if failed is None:
+                return answers
+            if not busy or time.monotonic() > deadline:
+                raise failed from cause
+            time.sleep(_PAUSE_SECONDS)
+
+
+def _made(cluster: KafkaCluster, make: Callable[[], AdminClient]) -> AdminClient:
+    try:
+        return make()
+    except confluent_kafka.KafkaException as error:
+        raise error_for(cluster, "configuring a client", client_error(error)) from error

@@ -1,0 +1,218 @@
+"""Consumer groups: who uses one, and the offsets that it has committed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import confluent_kafka
+import tenacity
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+
+from pipeline_io.kafka_admin import BUSY_CODES, KafkaAdmin
+from pipeline_io.kafka_cluster import KafkaCluster
+from pipeline_io.kafka_errors import GroupInUseError, KafkaError, client_error, error_for
+from pipeline_io.kafka_positions import Partition, Positions, by_partition
+from pipeline_io.kafka_properties import CONSUMER
+
+_LOGGER = logging.getLogger(__name__)
+_E = confluent_kafka.KafkaError
+
+_TOPIC_ID = "topic-id="
+REQUEST_SECONDS = 10.0
+COMMIT_SECONDS = 120.0
+"""A coordinator moves to another broker within this; the data are with the sinks already."""
+WARN_SECONDS = 30.0
+"""A coordinator that is being chosen is no news before."""
+COMMIT_EVERY_SECONDS = 1.0
+"""What a killed job reads twice is the records of about this long; more often costs brokers."""
+
+_OTHERS_CODES = (_E.UNKNOWN_MEMBER_ID, _E.ILLEGAL_GENERATION, _E.REBALANCE_IN_PROGRESS)
+
+
+class Committed(NamedTuple):
+    """A committed offset: the next to be read, and the id of its topic; "" if unknown."""
+
+    offset: int
+    topic_id: str
+
+
+def check_group(admin: KafkaAdmin, group: str) -> None:
+    """GroupInUseError if the group has members: their commits and ours would undo each other.
+
+    Readers that assign partitions to themselves, as this project's do, are no members.
+    """
+    try:
+        described = admin.ask(
+            "the group",
+            lambda: admin.client.describe_consumer_groups([group], request_timeout=REQUEST_SECONDS),
+        )[group]
+    except KafkaError as error:
+        if isinstance(error.__cause__, confluent_kafka.KafkaException):
+            code = client_error(error.__cause__).code()
+            if code in (_E.GROUP_ID_NOT_FOUND, _E.INVALID_GROUP_ID):
+                return
+        raise
+    if described.members:
+        raise GroupInUseError(_in_use(admin.cluster, group, described.members))
+
+
+def _in_use(cluster: KafkaCluster, group: str, members: Iterable[object]) -> str:
+    names = sorted(
+        f"{getattr(member, 'client_id', '?')} at {getattr(member, 'host', '?')}"
+        for member in members
+    )
+    return (
+        f"{cluster}: the group {group!r} is in use by {', '.join(names[:5])}"
+        f"{', ...' if len(names) > 5 else ''}; stop that job, or give this one a group of its own "
+        "(--kafka_group, or 'properties.group.id')"
+    )
+
+
+def committed_offsets(
+    admin: KafkaAdmin, group: str, partitions: Iterable[Partition]
+) -> dict[Partition, Committed]:
+    """What the group has committed for these partitions; those without are left out."""
+    asked = ConsumerGroupTopicPartitions(group, [TopicPartition(*key) for key in partitions])
+    answer = admin.ask(
+        "the offsets of the group",
+        lambda: admin.client.list_consumer_group_offsets([asked], request_timeout=REQUEST_SECONDS),
+    )[group]
+    found = {}
+    for each in answer.topic_partitions:
+        if each.error is not None:
+            raise error_for(admin.cluster, f"the offsets of the group {group!r}", each.error)
+        if each.offset >= 0:
+            _, _, topic_id = (each.metadata or "").partition(_TOPIC_ID)
+            found[Partition(each.topic, each.partition)] = Committed(each.offset, topic_id)
+    return found
+
+
+class OffsetCommits:
+    """Commits offsets for a group, never backwards. Safe to be used by several threads."""
+
+    def __init__(self, cluster: KafkaCluster, group: str) -> None:
+        self._cluster = cluster
+        self._group = group
+        self._lock = threading.Lock()
+        self._confirmed: dict[Partition, tuple[int, str]] = {}
+        self._committed: dict[Partition, tuple[int, str]] = {}
+        self._tried = 0.0
+        self._failing_since: float | None = None
+        self._reason = ""
+        config = cluster.client_config(CONSUMER)
+        config.update({"group.id": group, "enable.auto.commit": False})
+        self._consumer = confluent_kafka.Consumer(config)
+
+    def note(self, positions: Positions) -> None:
+        """All before these positions is with the sinks: to be committed."""
+        with self._lock:
+            for key, each in by_partition(positions).items():
+                if each.start > self._confirmed.get(key, (-1, ""))[0]:
+                    self._confirmed[key] = (each.start, each.topic_id)
+
+    def confirm(self, positions: Positions) -> None:
+        """Notes positions, and commits unless it did a moment ago; the next call does it then."""
+        self.note(positions)
+        with self._lock:
+            if time.monotonic() - self._tried >= COMMIT_EVERY_SECONDS:
+                self._tried = time.monotonic()
+                self._try_commit()
+
+    def _try_commit(self) -> None:
+        try:
+            self._commit()
+            self._failing_since = None
+        except confluent_kafka.KafkaException as error:
+            inner = client_error(error)
+            self._failing_since = self._failing_since or time.monotonic()
+            self._reason = f"{inner.str()} ({inner.name()})"
+            failing = time.monotonic() - self._failing_since
+            if inner.code() in BUSY_CODES and failing < WARN_SECONDS:
+                return
+            _LOGGER.warning(
+                "%s: offsets of the group %r are not committed: %s; tried again with the next "
+                "records. A job that starts now reads some records twice",
+                self._cluster,
+                self._group,
+                self._reason,
+            )
+
+    def check(self, seconds: float) -> None:
+        """KafkaError if no offset could be committed for this long."""
+        since = self._failing_since
+        if since is not None and time.monotonic() - since > seconds:
+            message = (
+                f"{self._cluster}: offsets of the group {self._group!r} could not be committed for "
+                f"{seconds:.0f} s: {self._reason}; is the group in use elsewhere, and may the user "
+                "READ it?"
+            )
+            raise KafkaError(message)
+
+    def _commit(self) -> None:
+        new = {
+            key: value
+            for key, value in self._confirmed.items()
+            if value[0] > self._committed.get(key, (-1, ""))[0]
+        }
+        if not new:
+            return
+        offsets = [
+            TopicPartition(*key, offset, metadata=f"{_TOPIC_ID}{topic_id}" if topic_id else None)
+            for key, (offset, topic_id) in new.items()
+        ]
+        for done in self._consumer.commit(offsets=offsets, asynchronous=False):
+            if done.error is not None:
+                raise confluent_kafka.KafkaException(done.error)
+        self._committed.update(new)
+
+    def commit_all(self) -> None:
+        """Commits what is confirmed, waiting for a cluster that is busy. Raises KafkaError."""
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_delay(COMMIT_SECONDS),
+            wait=tenacity.wait_random_exponential(multiplier=0.2, max=10),
+            retry=tenacity.retry_if_exception(_passes),
+            reraise=True,
+        )
+        try:
+            with self._lock:
+                retrying(self._commit)
+        except confluent_kafka.KafkaException as error:
+            inner = client_error(error)
+            what = f"committing offsets of the group {self._group!r}"
+            if inner.code() in _OTHERS_CODES:
+                message = f"{self._cluster}: {what}: {inner.str()}; another job has joined it"
+                raise GroupInUseError(message) from error
+            raise error_for(self._cluster, what, inner) from error
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+def _passes(error: BaseException) -> bool:
+    if not isinstance(error, confluent_kafka.KafkaException):
+        return False
+    return client_error(error).code() in BUSY_CODES
+
+
+def commit_positions(cluster: KafkaCluster, group: str, positions: Positions) -> None:
+    """Commits positions at once, waiting for a cluster that is busy. Raises KafkaError."""
+    with contextlib.closing(OffsetCommits(cluster, group)) as commits:
+        commits.note(positions)
+        commits.commit_all()
+
+
+_RUNS: dict[str, OffsetCommits] = {}
+_RUNS_LOCK = threading.Lock()
+
+
+def commits_of_run(run: str, cluster: KafkaCluster, group: str) -> OffsetCommits:
+    """The one object of this process that commits for a run: bundles end in any order."""
+    with _RUNS_LOCK:
+        if run not in _RUNS:
+            _RUNS[run] = OffsetCommits(cluster, group)
+        return _RUNS[run]

@@ -1,0 +1,95 @@
+"""Jobs that go on: a pipeline without an end, or on DirectRunner a row of runs that end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+from apache_beam.runners.runner import PipelineResult, PipelineState
+
+from pipelines.sources import Source, offsets_to_read
+
+LOGGER = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+"""How often topics are asked for new records between two runs: small beside what a run takes to
+start, and one request a partition for the broker."""
+QUIET_SECONDS = 60.0
+"""After this long without a record a person is told so: a connector may have stopped."""
+
+
+class Runnable(Protocol):
+    """A checked job."""
+
+    def open_sources(self) -> list[Source]: ...
+
+    def run_to_end(self, sources: list[Source]) -> PipelineResult: ...
+
+
+@contextlib.contextmanager
+def stop_requests() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets, in place of ending the process in mid-run."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = {
+        number: signal.signal(number, lambda *_: stopped.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def follow(job: Runnable, sources: list[Source]) -> None:
+    """Runs again and again up to the end that the topics have then, until it is told to stop.
+
+    Each run commits its offsets when the sinks have the data; what is stopped in between, by
+    whatever means, is read again by the next start. Raises what a run raises.
+    """
+    quiet_since = time.monotonic()
+    told = False
+    with stop_requests() as stopped:
+        while not stopped.is_set():
+            if offsets_to_read(sources):
+                job.run_to_end(sources)
+                quiet_since, told = time.monotonic(), False
+            elif time.monotonic() - quiet_since >= QUIET_SECONDS and not told:
+                told = True
+                names = ", ".join(source.table.name for source in sources)
+                LOGGER.warning(
+                    "no new records of %s for %.0f s; if there should be some, look at the "
+                    "connector's state and at the names of its topics",
+                    names,
+                    QUIET_SECONDS,
+                )
+            stopped.wait(POLL_SECONDS)
+            if not stopped.is_set():
+                sources = job.open_sources()
+
+
+def until_stopped(result: PipelineResult) -> None:
+    """Waits for a pipeline without an end; Ctrl-C and SIGTERM cancel it. Raises what it raises."""
+    with stop_requests() as stopped:
+        ended = threading.Event()
+
+        def watch() -> None:
+            stopped.wait()
+            if not ended.is_set():
+                result.cancel()
+
+        threading.Thread(target=watch, daemon=True).start()
+        try:
+            while not PipelineState.is_terminal(result.state) and not stopped.is_set():
+                result.wait_until_finish(duration=1_000)
+        finally:
+            ended.set()
+            stopped.set()

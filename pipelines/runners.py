@@ -1,0 +1,299 @@
+"""What each of Beam's runners can do for a job, and the flags that it needs to do it safely.
+
+Each rule here was met in a run: a job that hangs without a word, loses records after a restart, or
+restarts for ever is refused before it starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import enum
+import os
+from collections.abc import Mapping
+
+from apache_beam.options.pipeline_options import (
+    FlinkRunnerOptions,
+    PipelineOptions,
+    PortableOptions,
+    PrismRunnerOptions,
+    StandardOptions,
+)
+
+from pipelines.options import FlagError
+
+CHECKPOINTING_MILLIS = 10_000
+"""A job that fails goes back by this much, and sends those events once more. With each checkpoint
+the state of an unbounded read grows by 2 KB on Flink (apache/beam issue 27648)."""
+LEAST_CHECKPOINTING_MILLIS = 100
+MAX_BUNDLE_MILLIS = 200
+"""Beam's own default is 1,000: with it records are 8 to 13 s old when they arrive."""
+
+_LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+
+
+class Kind(enum.Enum):
+    """A runner, by what matters to a job."""
+
+    LOCAL = "DirectRunner"
+    PRISM = "PrismRunner"
+    FLINK = "FlinkRunner"
+    DATAFLOW = "DataflowRunner"
+
+
+class KafkaReader(enum.Enum):
+    """Who reads Kafka: this project's own reader, or Beam's KafkaIO in Java."""
+
+    NATIVE = "native"
+    JAVA = "java"
+
+
+class PubSubWriter(enum.Enum):
+    """Who writes to Pub/Sub: this project's own writer, or the runner's (Beam's WriteToPubSub)."""
+
+    NATIVE = "native"
+    RUNNER = "runner"
+
+
+_KINDS = {
+    "directrunner": Kind.LOCAL,
+    "switchingdirectrunner": Kind.LOCAL,
+    "bundlebaseddirectrunner": Kind.LOCAL,
+    "fnapirunner": Kind.LOCAL,
+    "prismrunner": Kind.PRISM,
+    "flinkrunner": Kind.FLINK,
+    # A job server of another kind than Flink's is none that was ever tried.
+    "portablerunner": Kind.FLINK,
+    "dataflowrunner": Kind.DATAFLOW,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Runner:
+    """What a job takes on a runner.
+
+    streams: whether a read without an end runs on it as one pipeline. Where it does not, --follow
+        is a row of runs that end.
+    """
+
+    kind: Kind
+    kafka_reader: KafkaReader
+    pubsub_writer: PubSubWriter
+    streams: bool
+
+
+_DEFAULTS = {
+    # Java's readers deliver nothing on it, without a word (SwitchingDirectRunner blocks in run).
+    Kind.LOCAL: Runner(Kind.LOCAL, KafkaReader.NATIVE, PubSubWriter.NATIVE, streams=False),
+    # The native reader needs no Java there, starts in 3 s, and is 0.05 s behind, not 0.5.
+    Kind.PRISM: Runner(Kind.PRISM, KafkaReader.NATIVE, PubSubWriter.NATIVE, streams=True),
+    Kind.FLINK: Runner(Kind.FLINK, KafkaReader.JAVA, PubSubWriter.NATIVE, streams=True),
+    Kind.DATAFLOW: Runner(Kind.DATAFLOW, KafkaReader.JAVA, PubSubWriter.RUNNER, streams=True),
+}
+
+
+class RunnerOptions(PipelineOptions):
+    """Flags about runners that Beam does not have, or takes from a job server alone."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--kafka_reader",
+            choices=["auto", *(reader.value for reader in KafkaReader)],
+            default="auto",
+            help="Who reads Kafka: native (confluent-kafka) or java (Beam's KafkaIO). "
+            "auto is java on Flink and Dataflow.",
+        )
+        parser.add_argument(
+            "--expansion_service",
+            help="HOST:PORT of a Java expansion service, or its jar, for KafkaIO and Beam SQL. "
+            "Default: Beam's own, which it fetches and starts.",
+        )
+        parser.add_argument(
+            "--java_batches",
+            action="store_true",
+            help="The expansion service has this project's Java classes: records cross from "
+            "KafkaIO to Python in batches, for a tenth of the work.",
+        )
+        for name, kind, text in _FLINK_FLAGS:
+            if kind is bool:
+                parser.add_argument(f"--{name}", action="store_true", default=None, help=text)
+            else:
+                parser.add_argument(f"--{name}", type=kind, help=text)
+
+
+# Flink's job server knows them, Beam's Python does not before it has asked it.
+_FLINK_FLAGS = (
+    (
+        "checkpointing_interval",
+        int,
+        f"Flink: milliseconds between checkpoints. Default: {CHECKPOINTING_MILLIS}.",
+    ),
+    (
+        "max_bundle_time_mills",
+        int,
+        f"Flink: milliseconds after which a bundle ends. Default: {MAX_BUNDLE_MILLIS}.",
+    ),
+    ("max_bundle_size", int, "Flink: elements after which a bundle ends."),
+    ("checkpoint_timeout_millis", int, "Flink: milliseconds after which a checkpoint is given up."),
+    ("number_of_execution_retries", int, "Flink: how often a failed job is started again."),
+    ("savepoint_path", str, "Flink: the checkpoint or savepoint to go on from."),
+    ("state_backend_storage_path", str, "Flink: where checkpoints are kept."),
+    ("externalized_checkpoints_enabled", bool, "Flink: keep checkpoints. Always set."),
+    (
+        "retain_externalized_checkpoints_on_cancellation",
+        bool,
+        "Flink: keep checkpoints of a cancelled job. Always set.",
+    ),
+)
+
+
+def kind_of(options: PipelineOptions) -> Kind:
+    """The runner that --runner names. Raises FlagError for one that no job was tried on."""
+    given = options.view_as(StandardOptions).runner or Kind.LOCAL.value
+    kind = _KINDS.get(str(given).rpartition(".")[2].lower())
+    if kind is None:
+        names = ", ".join(kind.value for kind in Kind)
+        message = f"--runner={given}: jobs run on {names} and PortableRunner (a Flink job server)"
+        raise FlagError(message)
+    return kind
+
+
+def choose_runner(options: PipelineOptions) -> Runner:
+    """The runner that the flags name, with the Kafka reader that they choose. Raises FlagError."""
+    runner = _DEFAULTS[kind_of(options)]
+    wanted = options.view_as(RunnerOptions).kafka_reader
+    if wanted == "auto":
+        return runner
+    runner = dataclasses.replace(runner, kafka_reader=KafkaReader(wanted))
+    if runner.kind is Kind.LOCAL and runner.kafka_reader is KafkaReader.JAVA:
+        message = (
+            "--kafka_reader=java with DirectRunner: it never delivers a record of KafkaIO, which "
+            "has no end, and does not say so; use --kafka_reader=native, or "
+            "--runner=PrismRunner with --prism_location"
+        )
+        raise FlagError(message)
+    if runner.kind is Kind.DATAFLOW and runner.kafka_reader is KafkaReader.NATIVE:
+        message = (
+            "--kafka_reader=native with DataflowRunner was never tried: it holds its offsets in "
+            "a group of Kafka, not in Dataflow's own state; use --kafka_reader=java"
+        )
+        raise FlagError(message)
+    return runner
+
+
+def prepare_options(options: PipelineOptions, *, follow: bool) -> Runner:
+    """Sets the flags that a live job needs and that were not given, and refuses those that do it
+    harm. Returns what the job takes on the runner. Raises FlagError.
+
+    Args:
+        follow: whether the job reads without an end.
+    """
+    runner = choose_runner(options)
+    if runner.kafka_reader is KafkaReader.JAVA and not follow:
+        message = (
+            f"KafkaIO on {runner.kind.value} does not stop at the end of a topic; give --follow "
+            "to go on for ever, or leave out --runner to read up to now on DirectRunner"
+        )
+        raise FlagError(message)
+    if follow and runner.streams:
+        options.view_as(StandardOptions).streaming = True
+    _check_batches(options, runner)
+    match runner.kind:
+        case Kind.PRISM:
+            _prepare_prism(options)
+        case Kind.FLINK:
+            _prepare_flink(options, follow=follow)
+        case _:
+            pass
+    return runner
+
+
+def _check_batches(options: PipelineOptions, runner: Runner) -> None:
+    flags = options.view_as(RunnerOptions)
+    if not flags.java_batches:
+        return
+    if runner.kafka_reader is not KafkaReader.JAVA:
+        message = "--java_batches is for --kafka_reader=java; leave it out"
+        raise FlagError(message)
+    if not flags.expansion_service:
+        message = (
+            "--java_batches needs --expansion_service: Beam's own service does not have this "
+            "project's Java classes"
+        )
+        raise FlagError(message)
+
+
+def _prepare_prism(options: PipelineOptions) -> None:
+    location = options.view_as(PrismRunnerOptions).prism_location
+    if location and "://" not in location and not os.access(location, os.X_OK):
+        message = (
+            f"--prism_location={location}: no such program; build one by "
+            "`go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0`"
+        )
+        raise FlagError(message)
+    portable = options.view_as(PortableOptions)
+    if portable.environment_type is None:
+        # Its own default is a container, which would lack this project.
+        portable.environment_type = "LOOPBACK"
+
+
+def _prepare_flink(options: PipelineOptions, *, follow: bool) -> None:
+    portable, flags = options.view_as(PortableOptions), options.view_as(RunnerOptions)
+    name = str(options.view_as(StandardOptions).runner).rpartition(".")[2]
+    if name.lower() == "portablerunner" and not portable.job_endpoint:
+        message = "--runner=PortableRunner needs --job_endpoint=HOST:PORT of Flink's job server"
+        raise FlagError(message)
+    if portable.environment_type is None:
+        _choose_environment(options)
+    if not follow:
+        return
+    interval = flags.checkpointing_interval
+    if interval is not None and interval < LEAST_CHECKPOINTING_MILLIS:
+        message = (
+            f"--checkpointing_interval={interval}: without checkpoints nobody keeps KafkaIO's "
+            "offsets, and a job that fails loses records or begins anew; expected "
+            f"{LEAST_CHECKPOINTING_MILLIS} ms or more, {CHECKPOINTING_MILLIS} if left out"
+        )
+        raise FlagError(message)
+    master = options.view_as(FlinkRunnerOptions).flink_master
+    if flags.savepoint_path and master == "[local]":
+        message = (
+            f"--savepoint_path={flags.savepoint_path} does nothing on a local Flink; put "
+            f"`execution.savepoint.path: {flags.savepoint_path}` into the flink-conf.yaml of the "
+            "job server (--flink-conf-dir)"
+        )
+        raise FlagError(message)
+    _set_missing(
+        flags,
+        {
+            "checkpointing_interval": CHECKPOINTING_MILLIS,
+            "max_bundle_time_mills": MAX_BUNDLE_MILLIS,
+            "externalized_checkpoints_enabled": True,
+            "retain_externalized_checkpoints_on_cancellation": True,
+        },
+    )
+
+
+def _choose_environment(options: PipelineOptions) -> None:
+    portable = options.view_as(PortableOptions)
+    endpoint = portable.job_endpoint
+    here = (
+        endpoint.rpartition(":")[0] in _LOOPBACK_HOSTS
+        if endpoint
+        else options.view_as(FlinkRunnerOptions).flink_master in ("[local]", "[auto]")
+    )
+    if not here:
+        message = (
+            "--environment_type is missing: a Flink on other machines must know where Python "
+            "runs; DOCKER or PROCESS with --environment_config, or EXTERNAL with the address of a "
+            "worker pool"
+        )
+        raise FlagError(message)
+    portable.environment_type = "LOOPBACK"
+
+
+def _set_missing(flags: RunnerOptions, values: Mapping[str, object]) -> None:
+    for name, value in values.items():
+        if getattr(flags, name) is None:
+            setattr(flags, name, value)

@@ -1,0 +1,162 @@
+"""The sinks of a job: files, the terminal, topics of Kafka and of Pub/Sub."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.pvalue import PCollection
+
+from pipeline_io.append_lines import AppendLines
+from pipeline_io.files import WriteLines
+from pipeline_io.kafka_errors import KafkaConfigError
+from pipeline_io.kafka_write_check import check_topic
+from pipeline_io.kafka_write_config import TopicSink
+from pipeline_io.kafka_writer import WriteTopic
+from pipeline_io.printing import PrintLines
+from pipeline_io.pubsub import WriteMessages
+from pipeline_io.pubsub_check import check as check_pubsub
+from pipeline_io.pubsub_config import PubsubConfig
+from pipeline_io.pubsub_dataflow import dataflow_writer
+from pipelines.kafka_tables import kafka_cluster, schema_registry
+from pipelines.options import JobConfig
+from pipelines.runners import PubSubWriter, Runner
+from transforms.dead_letters import Origin
+from transforms.refused import RefusedToDeadLetters
+from transforms.sql.connectors_kafka_sink import SINK_VALUE_FORMATS
+from transforms.sql.errors import SqlError
+from transforms.sql.job import Job
+from transforms.sql.messages import wanted_attributes
+from transforms.sql.plan import Plan
+from transforms.sql.run import utc_now
+from transforms.sql.sink_format import sink_format
+from transforms.sql.tables import Table
+
+DEAD_LETTERS_FILE = "dead_letters.jsonl"
+
+Batches = PCollection[pa.RecordBatch]
+
+
+def dead_letters_path(config: JobConfig) -> str:
+    return str(Path(config.output_dir) / DEAD_LETTERS_FILE)
+
+
+def topic_sink(sink: Table) -> TopicSink:
+    """The Kafka topic that a table is. Raises SqlError at the option that does not fit."""
+    written = sink_format(sink)
+    if written not in SINK_VALUE_FORMATS:
+        message = (
+            f"a sink's 'value.format' is {' or '.join(map(repr, SINK_VALUE_FORMATS))}, "
+            f"not {written!r}"
+        )
+        raise SqlError(message, sink.option_node("value.format"))
+    topic = str(sink.options.get("topic", ""))
+    if not topic or ";" in topic or "topic-pattern" in sink.options:
+        message = f"{sink.name} is written to, and a sink has one 'topic'"
+        raise SqlError(message, sink.option_node("topic"))
+    try:
+        cluster = kafka_cluster(sink.options)
+        return TopicSink(cluster, topic, headers=wanted_attributes(sink))
+    except KafkaConfigError as error:
+        raise SqlError(str(error), sink.node.this) from error
+
+
+def pubsub_config(sink: Table) -> PubsubConfig:
+    """The Pub/Sub topic that a table is. Raises SqlError."""
+    try:
+        return PubsubConfig.from_options(sink.options)
+    except ValueError as error:
+        raise SqlError(str(error), sink.node.this) from error
+
+
+def check_sink_texts(job: Job, plan: Plan) -> None:
+    """Reads the options of all sinks. Asks nobody. Raises SqlError."""
+    try:
+        for sink in plan.sinks():
+            match sink.connector.name:
+                case "kafka":
+                    topic_sink(sink)
+                    if "avro-confluent" in (sink_format(sink), sink.options.get("key.format")):
+                        schema_registry(sink)
+                case "pubsub":
+                    pubsub_config(sink)
+    except SqlError as error:
+        raise job.located(error) from error
+
+
+def check_sinks(plan: Plan) -> None:
+    """Asks each sink whether it can be written to, before a record is read.
+
+    Raises KafkaError, PubsubError, RegistryError.
+    """
+    for sink in plan.sinks():
+        match sink.connector.name:
+            case "kafka":
+                check_topic(topic_sink(sink))
+                if "avro-confluent" in (sink_format(sink), sink.options.get("key.format")):
+                    schema_registry(sink).check()
+            case "pubsub":
+                check_pubsub(pubsub_config(sink))
+
+
+class SchemaRegistrar:
+    """Files the schemas of sinks in their registries (transforms.sql.sink_format.Registrar)."""
+
+    def register(self, sink: Table, subject: str, schema: str) -> int:
+        return schema_registry(sink).register(subject, schema)
+
+
+def write_rows(
+    sink: Table, rows: tuple[Batches, ...], runner: Runner, origin: Origin, *, ends: bool
+) -> Batches | None:
+    """Writes batches of SINK_ROWS to a sink; dead letters of what it refused, if it may refuse.
+
+    ends: whether the collections do, so that a file can be made whole at their end.
+    """
+    match sink.connector.name:
+        case "filesystem":
+            path = str(sink.options["path"])
+            # Two branches: a file of lines is made whole when all is written, or grows for ever.
+            _ = rows | f"Write {sink.name}" >> (WriteLines(path) if ends else AppendLines(path))
+            return None
+        case "print":
+            _ = rows | f"Write {sink.name}" >> PrintLines()
+            return None
+        case "kafka":
+            write: beam.PTransform[Any, Any] = WriteTopic(topic_sink(sink))
+        case "pubsub" if runner.pubsub_writer is PubSubWriter.RUNNER:
+            write = dataflow_writer(pubsub_config(sink))
+        case "pubsub":
+            write = WriteMessages(pubsub_config(sink))
+        case _:
+            message = f"no pipeline writes to the connector {sink.connector.name!r}"
+            raise ValueError(message)
+    # One writer a collection, so that each is written in the very stage that makes it.
+    refused = tuple(
+        batches | f"Write {sink.name}{number if number > 1 else ''}" >> write
+        for number, batches in enumerate(rows, start=1)
+    )
+    merged: Batches = refused[0]
+    if len(refused) > 1:
+        merged = refused | f"Flatten {sink.name}" >> beam.Flatten()
+    letters: Batches = merged | f"Refused by {sink.name}" >> beam.ParDo(
+        RefusedToDeadLetters(sink.name, origin, utc_now)
+    )
+    return letters
+
+
+def write_dead_letters(letters: tuple[Batches, ...], config: JobConfig, *, ends: bool) -> None:
+    path = dead_letters_path(config)
+    _ = letters | "Write dead letters" >> (WriteLines(path) if ends else AppendLines(path))
+
+
+def files_written(plan: Plan) -> Mapping[str, str]:
+    """Path of each sink that is a file, by the sink's name."""
+    return {
+        sink.name: str(sink.options["path"])
+        for sink in plan.sinks()
+        if sink.connector.name == "filesystem"
+    }

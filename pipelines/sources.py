@@ -1,0 +1,118 @@
+"""The sources of a job: its recordings and topics, opened before it starts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline_io.kafka_java import JavaTransforms, KafkaIORead, ReadTopicsWithKafkaIO
+from pipeline_io.kafka_reader import ReadTopics
+from pipeline_io.kafka_source import KafkaSource
+from pipeline_io.kafka_topics import ReadPlan, commit, plan_read
+from pipeline_io.recording import ReadRecording, Recording, RecordingSchemas
+from pipelines.kafka_tables import KafkaRun, kafka_source, schema_registry
+from pipelines.options import JobConfig
+from pipelines.runners import KafkaReader, Kind, Runner, RunnerOptions
+from transforms.avro import SchemaSource
+from transforms.sql.errors import SqlError
+from transforms.sql.job import Job
+from transforms.sql.plan import Plan
+from transforms.sql.tables import Table
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A table that a job reads: the transform that gives its records, and their schemas.
+
+    told: what will be read, for a person. kafka: the topics and what of them a run reads, where
+    this process knows it.
+    """
+
+    table: Table
+    read: beam.PTransform[Any, Any]
+    schemas: SchemaSource
+    told: str | None = None
+    kafka: ReadPlan | None = None
+
+
+def recording(table: Table) -> Recording:
+    """The recording that a table of that connector reads."""
+    topic = table.options.get("topic")
+    return Recording(str(table.options["path"]), None if topic is None else str(topic))
+
+
+def reads_kafka(plan: Plan) -> bool:
+    return any(source.connector.name == "kafka" for source in plan.sources())
+
+
+def topics_of(job: Job, plan: Plan, config: JobConfig, runner: Runner) -> dict[str, KafkaSource]:
+    """The Kafka sources of a job by the table's name. Asks nobody. Raises SqlError."""
+    run = KafkaRun(
+        # A run of a row of runs ends, though the row does not.
+        follow=config.follow and runner.streams,
+        start=config.kafka_start,
+        keeps_positions=runner.kind in (Kind.FLINK, Kind.DATAFLOW),
+        batch_size=config.batch_size,
+    )
+    found = {}
+    for table in plan.sources():
+        if table.connector.name != "kafka":
+            continue
+        try:
+            found[table.name] = kafka_source(table, run)
+            schema_registry(table)
+        except SqlError as error:
+            raise job.located(error) from error
+    return found
+
+
+def open_sources(
+    job: Job, plan: Plan, config: JobConfig, options: PipelineOptions, runner: Runner
+) -> list[Source]:
+    """The sources of a plan, each asked whether it is there.
+
+    Raises what `pipelines.command` tells of: RecordingError, KafkaError, RegistryError, SqlError.
+    """
+    topics = topics_of(job, plan, config, runner)
+    sources = []
+    for table in plan.sources():
+        if table.name in topics:
+            schema_registry(table).check()
+            sources.append(_open_topics(table, topics[table.name], options, runner))
+            continue
+        recording(table).check()
+        schemas = RecordingSchemas(str(table.options["path"]))
+        read = ReadRecording(recording(table), config.batch_size)
+        sources.append(Source(table, read, schemas))
+    return sources
+
+
+def _open_topics(
+    table: Table, source: KafkaSource, options: PipelineOptions, runner: Runner
+) -> Source:
+    if runner.kafka_reader is KafkaReader.JAVA:
+        flags = options.view_as(RunnerOptions)
+        java = JavaTransforms(flags.expansion_service, makes_batches=bool(flags.java_batches))
+        read = ReadTopicsWithKafkaIO(KafkaIORead(source, java))
+        return Source(table, read, schema_registry(table), source.describe())
+    plan = plan_read(source)
+    told = f"{table.name}: {plan.describe()}"
+    return Source(table, ReadTopics(source, plan), schema_registry(table), told, plan)
+
+
+def offsets_to_read(sources: Sequence[Source]) -> int | None:
+    """Offsets that a run of these sources reads at most; None where nobody knows."""
+    if any(source.kafka is None for source in sources):
+        return None
+    return sum(source.kafka.offsets for source in sources if source.kafka is not None)
+
+
+def commit_all(sources: Sequence[Source]) -> None:
+    """Commits what a run has read, when its sinks have the data. Raises KafkaError."""
+    for source in sources:
+        if source.kafka is not None and source.kafka.source.bounded:
+            commit(source.kafka.source, source.kafka)

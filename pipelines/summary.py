@@ -1,0 +1,56 @@
+"""The counts of a run that ended, and the file that holds them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from apache_beam.metrics.metric import MetricsFilter
+from apache_beam.runners.runner import PipelineResult
+
+from pipeline_io.files import FileWriteError
+from pipelines.options import JobConfig
+from pipelines.outcome import SUMMARY_FILE
+from pipelines.progress import total
+from pipelines.version import VERSION
+from transforms.counters import NAMESPACE, statement_and_count
+from transforms.sql.errors import Script
+from transforms.sql.plan import Plan
+
+
+def counts_of(result: PipelineResult, plan: Plan) -> dict[str, dict[str, int]]:
+    """The counts of each statement, from Beam's metrics; a count that never moved is 0."""
+    statements: dict[str, dict[str, int]] = {branch.name: {} for branch in plan.branches}
+    found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))
+    for counter in found["counters"]:
+        statement, count = statement_and_count(counter.key.metric.name)
+        if statement in statements:
+            value = counter.committed if counter.committed is not None else counter.attempted
+            counts = statements[statement]
+            counts[count] = counts.get(count, 0) + int(value)
+    return {name: {**dict.fromkeys(total({}), 0), **counts} for name, counts in statements.items()}
+
+
+def write_summary(
+    config: JobConfig,
+    script: Script,
+    statements: Mapping[str, Mapping[str, int]],
+    seconds: float,
+    decoder: str,
+) -> None:
+    """summary.json: the counts of all statements together and of each, and how long it took."""
+    summary = {
+        "job": script.name,
+        "version": VERSION,
+        "decoder": decoder,
+        "seconds": round(seconds, 3),
+        **total(statements),
+        "statements": statements,
+    }
+    path = Path(config.output_dir) / SUMMARY_FILE
+    try:
+        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        message = f"{path}: {error}; the events are written, their counts are not"
+        raise FileWriteError(message) from error

@@ -1,0 +1,48 @@
+package kamiflow;
+
+import java.time.Duration;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+
+/**
+ * A consumer that says after a while that there are no more records, for now.
+ *
+ * <p>KafkaIO works on a partition until it has waited one second for records in all, and hands over
+ * what it has only then. Records that trickle in would be a second old, for each partition in turn;
+ * and a backlog would be one bundle as long as it lasts, without a checkpoint in between, while
+ * other partitions wait.
+ */
+final class BriefConsumer extends KafkaConsumer<byte[], byte[]> {
+  private static final long WAIT_NANOSECONDS = Duration.ofMillis(100).toNanos();
+  private static final long TURN_NANOSECONDS = Duration.ofMillis(500).toNanos();
+
+  private long began;
+  private long waited;
+
+  BriefConsumer(Map<String, Object> config) {
+    super(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+  }
+
+  /** KafkaIO seeks when it begins to work on a partition. */
+  @Override
+  public void seek(TopicPartition partition, long offset) {
+    began = System.nanoTime();
+    waited = 0;
+    super.seek(partition, offset);
+  }
+
+  @Override
+  public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+    long now = System.nanoTime();
+    long left = Math.min(timeout.toNanos(), WAIT_NANOSECONDS - waited);
+    if (left <= 0 || now - began > TURN_NANOSECONDS) {
+      return ConsumerRecords.empty();
+    }
+    ConsumerRecords<byte[], byte[]> records = super.poll(Duration.ofNanos(left));
+    waited += System.nanoTime() - now;
+    return records;
+  }
+}
