@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import posixpath
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ def append(path: str, lines: bytes) -> str:
     try:
         if "://" not in path:
             return _append_locally(path, lines)
-        place = _own_object(path)
+        place = object_beside(path)
         with FileSystems.create(place) as target:
             target.write(lines)
     except OSError as error:
@@ -44,10 +45,12 @@ def _append_locally(path: str, lines: bytes) -> str:
     return path
 
 
-def _own_object(path: str) -> str:
+def object_beside(path: str) -> str:
+    """A name that no other object has, with the time in it: 'a/b.jsonl' gives 'a/b-....jsonl'."""
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%S%f")
-    stem, dot, ending = path.rpartition(".")
-    return f"{stem or path}-{now}-{uuid.uuid4().hex}{dot if stem else ''}{ending if stem else ''}"
+    folder, slash, name = path.rpartition("/")
+    stem, ending = posixpath.splitext(name)
+    return f"{folder}{slash}{stem}-{now}-{uuid.uuid4().hex}{ending}"
 
 
 class _Append(beam.DoFn):

@@ -27,12 +27,12 @@ from pipelines.runners import PubSubWriter, Runner
 from transforms.dead_letters import Origin
 from transforms.refused import RefusedToDeadLetters
 from transforms.sql.connectors_kafka_sink import SINK_VALUE_FORMATS
-from transforms.sql.errors import SqlError
+from transforms.sql.errors import SqlError, SqlErrors, errors_of
 from transforms.sql.job import Job
 from transforms.sql.messages import wanted_attributes
 from transforms.sql.plan import Plan
 from transforms.sql.run import utc_now
-from transforms.sql.sink_format import sink_format
+from transforms.sql.sink_format import SinkFormat, sink_format
 from transforms.sql.tables import Table
 
 DEAD_LETTERS_FILE = "dead_letters.jsonl"
@@ -73,9 +73,11 @@ def pubsub_config(sink: Table) -> PubsubConfig:
 
 
 def check_sink_texts(job: Job, plan: Plan) -> None:
-    """Reads the options of all sinks. Asks nobody. Raises SqlError."""
-    try:
-        for sink in plan.sinks():
+    """Reads the options and formats of all sinks. Asks nobody. Raises SqlErrors."""
+    errors: list[SqlError] = []
+    for branch in plan.branches:
+        sink = branch.sink
+        try:
             match sink.connector.name:
                 case "kafka":
                     topic_sink(sink)
@@ -83,8 +85,14 @@ def check_sink_texts(job: Job, plan: Plan) -> None:
                         schema_registry(sink)
                 case "pubsub":
                     pubsub_config(sink)
-    except SqlError as error:
-        raise job.located(error) from error
+            SinkFormat(branch, None)
+        except (SqlError, SqlErrors) as error:
+            for one in errors_of(error):
+                # A format knows its columns, and not where the script declares them.
+                placed = one if one.span is not None else SqlError(str(one), sink.node.this)
+                errors.append(job.located(placed))
+    if errors:
+        raise SqlErrors(list({str(error): error for error in errors}.values()))
 
 
 def check_sinks(plan: Plan) -> None:

@@ -35,6 +35,8 @@ def test_a_run_reads_up_to_now_and_ends(kafka: Any, source: KafkaSource) -> None
     assert plan.offsets == 12_000
     assert "records up to now: 12,000 at most" in plan.describe()
     batches = run(source, plan)
+    offsets = [row["offset"] for batch in batches for row in batch.to_pylist()]
+    assert offsets == list(range(12_000))
     assert values(batches) == numbers(12_000)
     assert {batch.num_rows for batch in batches[:2]} == {5_000}
 

@@ -72,6 +72,9 @@ class SinkFormat:
         self._protobuf: ProtobufRows | None = None
         left_out = self._key_names if options.get("value.fields-include") == "EXCEPT_KEY" else []
         value_outputs = [output for output in branch.outputs if output[0].name not in left_out]
+        if not value_outputs:
+            message = "'value.fields-include' = 'EXCEPT_KEY' leaves no column for the value"
+            raise SqlError(message, branch.sink.option_node("value.fields-include"))
         if self._name == "json":
             columns = [
                 self._json_column(column.name, expression, column_type(column))
@@ -183,6 +186,10 @@ def sink_format(sink: Table) -> str:
 
 def key_names(sink: Table) -> list[str]:
     """The columns of the messages' key. Raises SqlError for one that the sink lacks."""
+    given = [name for name in ("key.fields", "key.format") if name in sink.options]
+    if given == ["key.fields"] or (given == ["key.format"] and sink.connector.name == "kafka"):
+        message = "'key.fields' and 'key.format' belong together; add the other, or drop both"
+        raise SqlError(message, sink.option_node(given[0]))
     if "key.fields" not in sink.options:
         return []
     names = names_of(str(sink.options["key.fields"]))
