@@ -15,7 +15,8 @@ DEPENDENCIES := setup.py pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 # Two installations into one .venv at a time would tread on each other under -j.
 .NOTPARALLEL:
-.PHONY: help aml install test lint types format golden native native-if-possible bench constraints clean
+.PHONY: help aml install test lint types format golden native native-if-possible bench bench-live \
+	live-demo stack-up stack-down constraints clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +51,18 @@ native: $(NATIVE) ## Build the native Avro decoder; needs cargo
 bench: $(VENV)/.test native-if-possible ## Measure the AML job against the per-record route
 	@$(BIN)/python -m tests.benchmarks.job_speed $(ARGS)
 
+bench-live: $(VENV)/.test native-if-possible ## Measure live jobs: Kafka to Kafka and to Pub/Sub on each runner
+	@$(BIN)/python -m tests.benchmarks.live_speed $(ARGS)
+
+live-demo: $(VENV)/.test native-if-possible ## Watch database changes become events, on real servers
+	@$(BIN)/python -m tests.demo.live_demo $(ARGS)
+
+stack-up: $(VENV)/.test ## Start the real servers that the tests use; ARGS="kafka mysql" for some
+	@$(BIN)/python -m tests.stack up $(ARGS)
+
+stack-down: $(VENV)/.test ## Stop them
+	@$(BIN)/python -m tests.stack down $(ARGS)
+
 constraints: $(VENV)/.run ## Pin the newest versions that setup.py allows; then run the tests
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(PIP) uv
 	@echo uv | $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.10 \
@@ -57,7 +70,7 @@ constraints: $(VENV)/.run ## Pin the newest versions that setup.py allows; then 
 		--custom-compile-command "make constraints" setup.py - --output-file constraints.txt
 
 clean: ## Remove .venv and everything that was built
-	@rm -rf $(VENV) build dist out kamiflow.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .stack build dist out kamiflow.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@rm -rf transforms/native/target transforms/native/*.so
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

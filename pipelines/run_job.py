@@ -23,7 +23,7 @@ from pipelines.progress import shown
 from pipelines.runners import Runner, choose_runner, prepare_options
 from pipelines.sinks import check_sink_texts, check_sinks
 from pipelines.sources import Source, commit_all, open_sources, reads_kafka, topics_of
-from pipelines.summary import counts_of, write_summary
+from pipelines.summary import counts_of, refused_of, write_summary
 from pipelines.version import VERSION
 from transforms.avro import choose_decoder
 from transforms.dead_letters import Origin
@@ -117,9 +117,12 @@ def run_job(
         result = ready.run_to_end(sources)
     seconds = time.monotonic() - started
     statements = counts_of(result, plan)
-    write_summary(config, script, statements, seconds, decoder)
+    refused = refused_of(result)
+    write_summary(config, script, statements, refused, seconds, decoder)
     run = FinishedRun(config, plan, statements, seconds, decoder, more_values or {})
     tell(console, run)
+    if refused:
+        console.print(f"{refused:,} of the events were refused by their sink: dead letters as well")
     if live:
         console.print("the end of the topics is reached; --follow goes on with what comes")
 

@@ -15,6 +15,7 @@ from pipelines.outcome import SUMMARY_FILE
 from pipelines.progress import total
 from pipelines.version import VERSION
 from transforms.counters import NAMESPACE, statement_and_count
+from transforms.refused import REFUSED
 from transforms.sql.errors import Script
 from transforms.sql.plan import Plan
 
@@ -32,10 +33,21 @@ def counts_of(result: PipelineResult, plan: Plan) -> dict[str, dict[str, int]]:
     return {name: {**dict.fromkeys(total({}), 0), **counts} for name, counts in statements.items()}
 
 
+def refused_of(result: PipelineResult) -> int:
+    """The messages that sinks refused."""
+    found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))
+    return sum(
+        int(counter.committed if counter.committed is not None else counter.attempted)
+        for counter in found["counters"]
+        if statement_and_count(counter.key.metric.name)[1] == REFUSED
+    )
+
+
 def write_summary(
     config: JobConfig,
     script: Script,
     statements: Mapping[str, Mapping[str, int]],
+    refused: int,
     seconds: float,
     decoder: str,
 ) -> None:
@@ -46,6 +58,7 @@ def write_summary(
         "decoder": decoder,
         "seconds": round(seconds, 3),
         **total(statements),
+        "refused": refused,
         "statements": statements,
     }
     path = Path(config.output_dir) / SUMMARY_FILE

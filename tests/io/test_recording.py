@@ -12,6 +12,7 @@ import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipeline_io import recording
+from pipeline_io.record_schema import RECORD_SCHEMA
 from pipeline_io.recording import ReadRecording, Recording, RecordingError, RecordingSchemas
 from transforms import records
 
@@ -48,7 +49,7 @@ def rows(path: str, batch_size: int = 100, topic: str | None = None) -> list[dic
 
 
 def test_the_columns_are_those_that_jobs_take() -> None:
-    assert recording.RECORD_SCHEMA.equals(records.RECORD_SCHEMA, check_metadata=True)
+    assert RECORD_SCHEMA.equals(records.RECORD_SCHEMA, check_metadata=True)
 
 
 def test_a_record_is_read_with_its_bytes_headers_and_time(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ def test_batches_have_the_size_asked_for_and_keep_the_order(
     assert [offset for batch in batches for offset in batch["offset"].to_pylist()] == expected
     for batch in batches:
         batch.validate(full=True)
-        assert batch.schema == recording.RECORD_SCHEMA
+        assert batch.schema == RECORD_SCHEMA
 
 
 def test_a_shipped_recording_is_read_whole(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ OPENED = (
     "sun.nio.ch",
 )
 
+# Each job has a Flink of its own in this process, so that no port may be fixed.
 # Checkpoints in files: kept in memory they are gone with the process, and their size is limited.
 # The state of the SDF grows by 2 KB a checkpoint with this runner (apache/beam issue 27648).
 CONFIGURATION = """\
@@ -58,7 +59,7 @@ taskmanager.memory.network.min: 32m
 taskmanager.memory.network.max: 32m
 rest.address: 127.0.0.1
 rest.bind-address: 127.0.0.1
-rest.port: {rest_port}
+rest.bind-port: 0
 """
 CONFIGURATION_FILE = "flink-conf.yaml"
 RESTORE = "execution.savepoint.path"
@@ -79,14 +80,11 @@ class Flink(Part):
 
     def plan(self, context: Context) -> Plan:
         job_port = context.free_port()
-        rest_port = context.free_port()
         checkpoints = context.folder / "checkpoints"
         configuration = context.folder / "conf" / CONFIGURATION_FILE
         for made in (checkpoints, configuration.parent, context.folder / "artifacts"):
             made.mkdir()
-        configuration.write_text(
-            CONFIGURATION.format(checkpoints=checkpoints.absolute(), rest_port=rest_port)
-        )
+        configuration.write_text(CONFIGURATION.format(checkpoints=checkpoints.absolute()))
         arguments = (
             str(java(JAVA)),
             *small_jvm(HEAP_MEGABYTES),
@@ -111,7 +109,6 @@ class Flink(Part):
         return Plan(
             endpoints={
                 "job_endpoint": f"127.0.0.1:{job_port}",
-                "rest_url": f"http://127.0.0.1:{rest_port}",
                 "configuration": str(configuration.absolute()),
                 "checkpoints": str(checkpoints.absolute()),
             },

@@ -1,0 +1,179 @@
+"""The bank whose changes a job reads: two databases, their connectors, their topics."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+
+import sqlalchemy
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from tests.pipelines.live.customers import Customers
+from tests.pipelines.live.expected import Change
+from tests.pipelines.live.tables import CardPayments, Transfers
+from tests.pipelines.live.workload import Workload
+from tests.stack.databases import Database, fresh_name, fresh_postgres_database
+from tests.stack.debezium import Connector, Debezium
+from tests.stack.servers import Connect, Kafka, MySql, Postgres
+
+TRANSFERS = "core.bank.transfers"
+CARD_PAYMENTS = "cards.public.card_payments"
+TOPICS = (TRANSFERS, CARD_PAYMENTS)
+ARRIVAL_SECONDS = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Mark:
+    """A moment of the bank: changes so far of each table, and a group that has read until then."""
+
+    group: str
+    transfers: int = 0
+    cards: int = 0
+
+
+class Bank:
+    """Tables that change, and the topics that their changes arrive in.
+
+    lookups: the customer database, in both servers.
+    """
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        customers: Customers,
+        tables: tuple[Transfers, CardPayments],
+        lookups: dict[str, Database],
+        connectors: tuple[Connector, Connector],
+    ) -> None:
+        self.customers = customers
+        self.transfers, self.cards = tables
+        self.lookups = lookups
+        self.connectors = connectors
+        self._brokers = kafka.brokers
+
+    def run(self, changes: int) -> None:
+        """The workload on both tables, at least so many changes on each; returns when Kafka has
+        them."""
+        self.transfers.run(changes)
+        self.cards.run(changes)
+        self.wait_for_kafka()
+
+    def wait_for_kafka(self) -> None:
+        """Returns when the topics have every committed change; AssertionError if they never do."""
+        deadline = time.monotonic() + ARRIVAL_SECONDS
+        while (ends := self.ends()) != self._records() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        states = [connector.state() for connector in self.connectors]
+        assert ends == self._records(), f"in Kafka is not what was committed; {states}"
+
+    def _records(self) -> dict[str, int]:
+        return {TRANSFERS: self.transfers.records, CARD_PAYMENTS: self.cards.records}
+
+    def ends(self) -> dict[str, int]:
+        """The records of each topic."""
+        consumer = Consumer({"bootstrap.servers": self._brokers, "group.id": "ends"})
+        try:
+            return {
+                topic: consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)[1]
+                for topic in TOPICS
+            }
+        finally:
+            consumer.close()
+
+    def everything(self) -> Mark:
+        """A group that has read nothing."""
+        return Mark(fresh_name("group"))
+
+    def from_now_on(self) -> Mark:
+        """A group that has read all that was changed so far."""
+        self.wait_for_kafka()
+        group = fresh_name("group")
+        consumer = Consumer({"bootstrap.servers": self._brokers, "group.id": group})
+        try:
+            offsets = [TopicPartition(topic, 0, end) for topic, end in self.ends().items()]
+            consumer.commit(offsets=offsets, asynchronous=False)
+        finally:
+            consumer.close()
+        return Mark(group, len(self.transfers.changes), len(self.cards.changes))
+
+    def changes_since(self, mark: Mark) -> list[Change]:
+        """What was committed since then, each table's in the order of its commits."""
+        return [*self.transfers.changes[mark.transfers :], *self.cards.changes[mark.cards :]]
+
+    def committed(self, group: str) -> dict[str, int]:
+        """What a group has committed; below 0 for nothing."""
+        consumer = Consumer({"bootstrap.servers": self._brokers, "group.id": group})
+        try:
+            asked = [TopicPartition(topic, 0) for topic in TOPICS]
+            return {each.topic: each.offset for each in consumer.committed(asked, timeout=30)}
+        finally:
+            consumer.close()
+
+
+@contextlib.contextmanager
+def opened_bank(kafka: Kafka, connect: Connect, mysql: MySql, postgres: Postgres) -> Iterator[Bank]:
+    """A bank with some rows, whose connectors stream; all of it is gone after the block."""
+    customers = Customers()
+    with contextlib.ExitStack() as stack:
+        delete_topics(kafka)
+        stack.callback(delete_topics, kafka)
+        bank = stack.enter_context(_mysql_database(mysql, "bank"))
+        cards = stack.enter_context(fresh_postgres_database(postgres))
+        tables = (Transfers(bank.url, customers), CardPayments(cards.url, customers))
+        for table in tables:
+            stack.callback(table.close)
+            table.prepare()
+        lookups = {
+            "mysql": stack.enter_context(_mysql_database(mysql, fresh_name("customers"))),
+            "postgresql": stack.enter_context(fresh_postgres_database(postgres)),
+        }
+        for database in lookups.values():
+            customers.install(database)
+        debezium = Debezium(connect, kafka)
+        stack.callback(debezium.close)
+        connectors = (
+            debezium.mysql(bank, "transfers", topic__prefix="core"),
+            debezium.postgres(cards, "card_payments", topic__prefix="cards"),
+        )
+        opened = Bank(kafka, customers, tables, lookups, connectors)
+        opened.wait_for_kafka()
+        yield opened
+
+
+def delete_topics(kafka: Kafka) -> None:
+    """Deletes the bank's topics; returns when they are gone."""
+    admin = AdminClient({"bootstrap.servers": kafka.brokers})
+
+    def there() -> list[str]:
+        return [name for name in TOPICS if name in admin.list_topics(timeout=30).topics]
+
+    if names := there():
+        for deleted in admin.delete_topics(names).values():
+            deleted.result(timeout=30)
+    while there():
+        time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def _mysql_database(server: MySql, name: str) -> Iterator[Database]:
+    """A new database of this very name: Debezium puts it into the topic's."""
+    engine = sqlalchemy.create_engine(server.url, poolclass=sqlalchemy.NullPool)
+
+    def run(*statements: str) -> None:
+        with engine.begin() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    run(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    try:
+        yield Database(server, name)
+    finally:
+        run(f"DROP DATABASE {name}")
+
+
+def tables_of(bank: Bank) -> tuple[Workload, Workload]:
+    """Both tables of a bank."""
+    return bank.transfers, bank.cards
