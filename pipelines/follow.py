@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
-from apache_beam.runners.runner import PipelineResult, PipelineState
+from apache_beam.runners.runner import PipelineResult
 
 from pipelines.sources import Source, offsets_to_read
 
@@ -19,6 +19,10 @@ LOGGER = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 """How often topics are asked for new records between two runs: small beside what a run takes to
 start, and one request a partition for the broker."""
+WAIT_SECONDS = 0.2
+"""How long a signal waits to be seen: a wait without a limit would see none."""
+CANCEL_SECONDS = 30.0
+"""A runner that has not cancelled by then does not answer any more."""
 QUIET_SECONDS = 60.0
 """After this long without a record a person is told so: a connector may have stopped."""
 
@@ -78,18 +82,25 @@ def follow(job: Runnable, sources: list[Source]) -> None:
 
 def until_stopped(result: PipelineResult) -> None:
     """Waits for a pipeline without an end; Ctrl-C and SIGTERM cancel it. Raises what it raises."""
-    with stop_requests() as stopped:
-        ended = threading.Event()
+    ended = threading.Event()
+    raised: list[BaseException] = []
 
-        def watch() -> None:
-            stopped.wait()
-            if not ended.is_set():
-                result.cancel()
-
-        threading.Thread(target=watch, daemon=True).start()
+    def wait() -> None:
         try:
-            while not PipelineState.is_terminal(result.state) and not stopped.is_set():
-                result.wait_until_finish(duration=1_000)
+            # Once and without a limit: each call opens streams to the runner that stay open.
+            result.wait_until_finish()
+        except BaseException as error:  # whatever it is, this thread is not who tells it
+            raised.append(error)
         finally:
             ended.set()
-            stopped.set()
+
+    with stop_requests() as stopped:
+        threading.Thread(target=wait, name="wait-for-pipeline", daemon=True).start()
+        while not ended.wait(WAIT_SECONDS) and not stopped.is_set():
+            pass
+        if not ended.is_set():
+            result.cancel()
+            ended.wait(CANCEL_SECONDS)
+            return
+    if raised:
+        raise raised[0]

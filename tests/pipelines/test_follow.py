@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 import signal
+import threading
 from typing import Any
 
 import pytest
@@ -89,34 +90,37 @@ def test_what_a_run_raises_ends_the_row() -> None:
 
 
 class Result:
-    """A pipeline without an end, that knows whether it was cancelled."""
+    """A pipeline that ends, fails, or goes on until it is cancelled."""
 
-    def __init__(self, states: list[str]) -> None:
-        self.states = states
-        self.cancelled = False
+    def __init__(self, error: Exception | None = None, *, ends: bool = True) -> None:
+        self.error = error
+        self.cancelled = threading.Event()
+        self.ends = ends
 
-    @property
-    def state(self) -> str:
-        return self.states[0]
-
-    def wait_until_finish(self, duration: int) -> str:
-        if len(self.states) > 1:
-            self.states.pop(0)
-        else:
+    def wait_until_finish(self) -> None:
+        if self.error is not None:
+            raise self.error
+        if not self.ends:
             os.kill(os.getpid(), signal.SIGINT)
-        return self.state
+            assert self.cancelled.wait(10)
 
     def cancel(self) -> None:
-        self.cancelled = True
+        self.cancelled.set()
 
 
 def test_a_pipeline_that_ends_is_not_cancelled() -> None:
-    result: Any = Result(["RUNNING", "DONE"])
+    result: Any = Result()
     until_stopped(result)
-    assert not result.cancelled
+    assert not result.cancelled.is_set()
+
+
+def test_a_pipeline_that_fails_is_told_where_it_was_started() -> None:
+    result: Any = Result(RuntimeError("a worker is gone"))
+    with pytest.raises(RuntimeError, match="a worker is gone"):
+        until_stopped(result)
 
 
 def test_a_signal_cancels_a_pipeline_that_goes_on() -> None:
-    result: Any = Result(["RUNNING"])
+    result: Any = Result(ends=False)
     until_stopped(result)
-    assert result.cancelled
+    assert result.cancelled.is_set()

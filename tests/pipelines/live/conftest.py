@@ -24,7 +24,9 @@ def bank(
 ) -> Iterator[Bank]:
     """A bank in which much has happened, the same for all tests."""
     with opened_bank(kafka, connect, mysql, postgres) as opened:
-        opened.run(150)
+        opened.run(50)
+        opened.transfers.add_sanction_hit()
+        opened.run(100)
         yield opened
         stack_session.repair()
 

@@ -65,8 +65,10 @@ class Received:
         self.drain()
         expected = Counter(each.event for each in changes if each.event is not None)
         got = Counter(self.texts.values())
-        assert not (missing := expected - got), f"{missing.total()} lost: {_some(missing)}"
-        assert not (extra := got - expected), f"{extra.total()} never committed: {_some(extra)}"
+        missing, extra = expected - got, got - expected
+        assert not missing and not extra, (
+            f"{_told(missing)} were lost; {_told(extra)} were never committed"
+        )
         self._check_order(changes)
 
     def drain(self) -> None:
@@ -102,8 +104,9 @@ def percentiles(seconds: Sequence[float]) -> str:
     return f"p50 {middle:.2f} s, p99 {late:.2f} s, {len(seconds)} events"
 
 
-def _some(texts: Counter[str]) -> str:
-    return "\n".join(list(texts)[:3])
+def _told(texts: Counter[str]) -> str:
+    """How many, and some of them."""
+    return "\n".join([f"{sum(texts.values())}", *list(texts)[:3]])
 
 
 def read_dead_letters(folder: Path) -> list[dict[str, Any]]:

@@ -102,7 +102,7 @@ class Workload(abc.ABC):
     def update(self) -> None:
         old = self._some_row()
         row = self.updated(old)
-        changed = {name: value for name, value in row.items() if value != old[name]}
+        changed = {name: value for name, value in row.items() if value != old.get(name)}
         sets = ", ".join(f"{name} = %s" for name in changed)
         self._run(
             f"UPDATE {self.table} SET {sets} WHERE id = %s",  # noqa: S608

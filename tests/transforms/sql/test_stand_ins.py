@@ -4,13 +4,14 @@ from transforms.sql.errors import Script, SqlErrors
 from transforms.sql.run import JobText
 from transforms.sql.stand_ins import StandIns
 
-KAFKA = "'connector' = 'kafka', 'properties.bootstrap.servers' = 'b:1'"
-JOB = f"""
-CREATE TABLE t (id BIGINT, PRIMARY KEY (id) NOT ENFORCED) WITH ({KAFKA}, 'topic' = 'shop.t',
+JOB = """
+CREATE TABLE t (id BIGINT, PRIMARY KEY (id) NOT ENFORCED) WITH (
+  'connector' = 'kafka', 'properties.bootstrap.servers' = 'b:1', 'topic' = 'shop.t',
   'value.format' = 'debezium-avro-confluent', 'schema-registry.url' = 'http://r',
   'debezium.deletes' = 'key');
-CREATE TABLE o (id BIGINT) WITH ({KAFKA}, 'topic' = 'out', 'value.format' = 'json',
-  'json.encode.ignore-null-fields' = 'true');
+CREATE TABLE o (id BIGINT) WITH (
+  'connector' = 'kafka', 'properties.bootstrap.servers' = 'b:1', 'topic' = 'out',
+  'value.format' = 'json',  'json.encode.ignore-null-fields' = 'true');
 CREATE TABLE p (id BIGINT) WITH ('connector' = 'print');
 INSERT INTO o SELECT id FROM t;
 INSERT INTO p SELECT id FROM t;
