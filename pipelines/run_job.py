@@ -24,7 +24,9 @@ from pipelines.runners import Runner, choose_runner, prepare_options
 from pipelines.sinks import check_sink_texts, check_sinks
 from pipelines.sources import Source, commit_all, open_sources, reads_kafka, topics_of
 from pipelines.summary import counts_of, refused_of, write_summary
+from pipelines.suspects import watchdog_of
 from pipelines.version import VERSION
+from pipelines.watchdog import watched
 from transforms.avro import choose_decoder
 from transforms.dead_letters import Origin
 from transforms.sql.errors import Script
@@ -109,7 +111,9 @@ def run_job(
     if config.follow:
         with shown(console):
             if runner.streams:
-                until_stopped(ready.start(sources))
+                result = ready.start(sources)
+                with watched(watchdog_of(result, options, sources)):
+                    until_stopped(result)
             else:
                 follow(ready, sources)
         return

@@ -22,7 +22,7 @@ from tests.stack.part import NotReady
 from tests.stack.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 150
+START_SECONDS = 240
 """A first record took 70 s on a machine with ten times more to do than it has cores."""
 
 

@@ -47,7 +47,8 @@ def values(batches: list[pa.RecordBatch]) -> list[str]:
 
 
 def produce(brokers: str, topic: str, texts: Iterator[str] | list[str], **given: Any) -> None:
-    producer = Producer({"bootstrap.servers": brokers})
+    # Without it, a request that is sent again after an election changes the order.
+    producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True})
     for text in texts:
         producer.produce(topic, text.encode(), **given)
     assert producer.flush(30) == 0

@@ -134,7 +134,7 @@ def test_a_start_by_offset(kafka: Any, source: KafkaSource) -> None:
 def test_topics_by_pattern_and_partitions_each_in_order(kafka: Any, topic: MakeTopic) -> None:
     names = [topic(partitions=3), topic(partitions=1)]
     topic()
-    producer = Producer({"bootstrap.servers": kafka.brokers})
+    producer = Producer({"bootstrap.servers": kafka.brokers, "enable.idempotence": True})
     for number, name in itertools.product(range(900), names):
         partition = number % 3 if name == names[0] else 0
         producer.produce(name, str(number).encode(), partition=partition)

@@ -19,6 +19,7 @@ from transforms.sql.beam_sql import RunBeamSql
 from transforms.sql.beam_sql_job import Engine, MixedJobText
 from transforms.sql.errors import Script
 from transforms.sql.run import RunStatements
+from transforms.sql.stand_ins import StandIns
 
 ORIGIN = Origin("test", "1")
 LOCAL = (f"--runner={LOCAL_RUNNER}",)
@@ -87,12 +88,17 @@ def run_engine(
     expansion: str,
     engine: Engine = Engine.AUTO,
     flags: Sequence[str] = LOCAL,
+    recording: str | None = None,
     **values: str,
 ) -> dict[str, list[dict[str, Any]]]:
-    """The lines of all files that a script writes, by the sink's name and "dead_letters"."""
+    """The lines of all files that a script writes, by the sink's name and "dead_letters".
+    `recording` stands in for its topics."""
     out.mkdir(parents=True, exist_ok=True)
     text = MixedJobText(
-        Script("job.sql", script), {**values, "OUTPUT_DIR": str(out)}, engine=engine
+        Script("job.sql", script),
+        {**values, "OUTPUT_DIR": str(out)},
+        stand_ins=StandIns(recording, str(out)),
+        engine=engine,
     )
     _, plan = text.compile()
     if engine is Engine.BEAM:

@@ -20,6 +20,8 @@ from transforms.sql.errors import SqlError
 from transforms.sql.expression import Expression
 from transforms.sql.types import Kind, SqlType, polars_type, time_unit
 
+_NOT_FITTING = (pl.exceptions.PolarsError, OverflowError, TypeError, ValueError)
+
 _EPOCH = datetime.date(1970, 1, 1)
 
 Columns = Sequence[tuple[str, SqlType]]
@@ -142,22 +144,33 @@ def column_of(
         values = [_rescaled(value, sql_type.scale or 0) for value in values]
     elif sql_type.kind in types.FLOATS:
         values = [None if value is None else float(value) for value in values]
-    try:
-        return pl.Series("", values, dtype=dtype, strict=True), []
-    except (pl.exceptions.PolarsError, OverflowError, TypeError, ValueError):
-        # One by one, so that those that do not fit are the only ones refused.
-        pass
+    if all(_has_digits(value, sql_type) for value in values):
+        try:
+            return pl.Series("", values, dtype=dtype, strict=True), []
+        except _NOT_FITTING:
+            # One by one, so that those that do not fit are the only ones refused.
+            pass
     fitting: list[typing.Any] = []
     failures: list[tuple[int, str]] = []
     for number, value in enumerate(values):
         try:
+            if not _has_digits(value, sql_type):
+                message = f"{value} has too many digits"
+                raise ValueError(message)
             pl.Series("", [value], dtype=dtype, strict=True)
-        except (pl.exceptions.PolarsError, OverflowError, TypeError, ValueError):
+        except _NOT_FITTING:
             failures.append((number, f"{value!r} does not fit {sql_type}"))
             fitting.append(None)
         else:
             fitting.append(value)
     return pl.Series("", fitting, dtype=dtype, strict=True), failures
+
+
+def _has_digits(value: typing.Any, sql_type: SqlType) -> bool:
+    """False for a decimal of more digits than its type has; polars would take some of them."""
+    if not isinstance(value, decimal.Decimal) or sql_type.kind is not Kind.DECIMAL:
+        return True
+    return value.adjusted() < (sql_type.precision or 0) - (sql_type.scale or 0) or not value
 
 
 def _rescaled(value: decimal.Decimal | int | None, scale: int) -> decimal.Decimal | None:

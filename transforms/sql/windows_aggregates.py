@@ -12,7 +12,7 @@ from transforms.sql import types
 from transforms.sql.beam_sql_columns import carried, restored
 from transforms.sql.compile import cast
 from transforms.sql.errors import SqlError
-from transforms.sql.expression import Expression, Session
+from transforms.sql.expression import Expression, Failure, Session
 from transforms.sql.types import MAX_DECIMAL_PRECISION, Kind, SqlType
 from transforms.sql.windows_grouping import AggregateCall
 
@@ -20,6 +20,9 @@ _LEAST_AVERAGE_SCALE = 6
 """Digits after the point that AVG of a DECIMAL has at least, in Flink SQL."""
 
 _COUNTED = types.INT
+
+_WHOLE = pl.Decimal(MAX_DECIMAL_PRECISION, 0)
+_BITS = {Kind.TINYINT: 8, Kind.SMALLINT: 16, Kind.INT: 32, Kind.BIGINT: 64}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +75,8 @@ def aggregate(call: AggregateCall, argument: Expression | None, session: Session
     value = Expression(pl.col(name), total)
     if call.function == "SUM":
         result = _sum_type(argument.type)
-        return Aggregate(summed, (sums,), cast(value, result, call.node, session=session))
+        checked = dataclasses.replace(value, failures=_outside(call, value, result))
+        return Aggregate(summed, (sums,), cast(checked, result, call.node, session=session))
     counts = Computed(f"{name}n", "COUNT", name, types.BIGINT)
     return Aggregate(summed, (sums, counts), _average(call, argument.type, value, counts))
 
@@ -81,6 +85,17 @@ def _check_ordered(call: AggregateCall, sql_type: SqlType) -> None:
     if sql_type.kind in (Kind.BOOLEAN, Kind.ROW, Kind.ARRAY, Kind.MAP) or sql_type.is_binary:
         message = f"{call.function} of a {sql_type}; expected a number, a string or a time"
         raise SqlError(message, call.node)
+
+
+def _outside(call: AggregateCall, total: Expression, result: SqlType) -> tuple[Failure, ...]:
+    """Refuses a sum that its type does not hold: a CAST would begin again at the lowest."""
+    if not result.is_integer:
+        return ()
+    bits = _BITS[result.kind] - 1
+    number = total.value.cast(_WHOLE)
+    low, high = (pl.lit(decimal.Decimal(one), _WHOLE) for one in (-(2**bits), 2**bits - 1))
+    message = f"{call.function} is more than a {result} holds; CAST its argument to a DECIMAL"
+    return (Failure((number < low) | (number > high), message, call.node, total.value),)
 
 
 def _sum_type(sql_type: SqlType) -> SqlType:

@@ -22,7 +22,7 @@ from tests.stack.servers import Connect, Kafka, MySql, Postgres
 TRANSFERS = "core.bank.transfers"
 CARD_PAYMENTS = "cards.public.card_payments"
 TOPICS = (TRANSFERS, CARD_PAYMENTS)
-ARRIVAL_SECONDS = 60
+ARRIVAL_SECONDS = 180
 
 
 @dataclasses.dataclass(frozen=True)

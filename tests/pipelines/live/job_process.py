@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
+"""For a machine that is busy with much else: a start takes some seconds on a quiet one."""
 
 
 class JobProcess:
@@ -64,7 +65,7 @@ class JobProcess:
         """Its exit code, when it has ended by itself."""
         return self._process.wait(seconds)
 
-    def stop(self, seconds: float = 60) -> int:
+    def stop(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Asks it to end, as Ctrl-C and SIGTERM do; its exit code."""
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(seconds)

@@ -110,14 +110,12 @@ CREATE TABLE transfers (
 
     def updated(self, row: Row) -> Row:
         at = self.moment().replace(tzinfo=None)
-        new = self.rng.choice(
-            [
-                {"status": self.rng.choice(["booked", "held", "reversed"])},
-                {"sanction_hit": 1} if self._has_sanction_hit else {},
-                {"amount": -row["amount"]},
-            ]
-        )
-        return {**row, **new, "updated_at": at}
+        choices: list[dict[str, object]] = [
+            {"status": self.rng.choice(["booked", "held", "reversed"])},
+            {"sanction_hit": 1} if self._has_sanction_hit else {},
+            {"amount": -row["amount"]},
+        ]
+        return {**row, **self.rng.choice(choices), "updated_at": at}
 
     def new_key(self, row: Row) -> int:
         return int(row["id"]) + 1_000_000_000
@@ -175,14 +173,12 @@ CREATE TABLE card_payments (
 
     def updated(self, row: Row) -> Row:
         country = json.dumps({"country": self.rng.choice(["FR", "TR"])})
-        new = self.rng.choice(
-            [
-                {"risk_score": round(self.rng.random(), 6)},
-                {"approved": not row["approved"]},
-                {"metadata": country},
-            ]
-        )
-        return {**row, **new, "updated_at": self.moment().replace(tzinfo=None)}
+        choices: list[dict[str, object]] = [
+            {"risk_score": round(self.rng.random(), 6)},
+            {"approved": not row["approved"]},
+            {"metadata": country},
+        ]
+        return {**row, **self.rng.choice(choices), "updated_at": self.moment().replace(tzinfo=None)}
 
     def new_key(self, row: Row) -> str:
         return self._uuid()

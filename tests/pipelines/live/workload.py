@@ -41,7 +41,8 @@ class Workload(abc.ABC):
         self.changes: list[Change] = []
         self.records = 0
         self._now = START
-        self._engine = sqlalchemy.create_engine(url, connect_args=connect)
+        # A server that a test stops takes the connection with it.
+        self._engine = sqlalchemy.create_engine(url, connect_args=connect, pool_pre_ping=True)
         self._connection: sqlalchemy.Connection
         self._pending: list[tuple[Change, int]] = []
 

@@ -86,3 +86,15 @@ def test_a_decimal_of_more_digits_is_rounded_half_up() -> None:
 def test_a_time_keeps_its_microseconds() -> None:
     time = datetime.datetime(2026, 1, 31, 23, 59, 59, 999_999)  # noqa: DTZ001 (a TIMESTAMP)
     assert crossed([time], types.timestamp(6)) == [time]
+
+
+@pytest.mark.parametrize("digits", ["1E+38", "9E+38", "1E+60"])
+def test_a_decimal_of_too_many_digits_is_refused_alone(digits: str) -> None:
+    column, failures = column_of([Decimal(digits), Decimal(1)], types.decimal(38, 0))
+    assert column.to_list() == [None, Decimal(1)]
+    assert [number for number, _ in failures] == [0]
+
+
+def test_the_largest_decimal_fits() -> None:
+    largest, least = Decimal(10**38 - 1), Decimal(1 - 10**38)
+    assert column_of([largest, least], types.decimal(38, 0))[0].to_list() == [largest, least]
