@@ -12,7 +12,7 @@ from typing import Protocol
 
 from apache_beam.runners.runner import PipelineResult
 
-from pipelines.sources import Source, offsets_to_read
+from pipelines.sources import Source, commit_all, offsets_to_read
 
 LOGGER = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ QUIET_SECONDS = 60.0
 class Runnable(Protocol):
     """A checked job."""
 
-    def open_sources(self) -> list[Source]: ...
+    def open_sources(self, *, goes_on: bool = False) -> list[Source]: ...
 
     def run_to_end(self, sources: list[Source]) -> PipelineResult: ...
 
@@ -61,6 +61,9 @@ def follow(job: Runnable, sources: list[Source]) -> None:
     """
     quiet_since = time.monotonic()
     told = False
+    # The next run goes on from the group's offsets, so the first start has to be one of them.
+    if not offsets_to_read(sources):
+        commit_all(sources)
     with stop_requests() as stopped:
         while not stopped.is_set():
             if offsets_to_read(sources):
@@ -77,7 +80,7 @@ def follow(job: Runnable, sources: list[Source]) -> None:
                 )
             stopped.wait(POLL_SECONDS)
             if not stopped.is_set():
-                sources = job.open_sources()
+                sources = job.open_sources(goes_on=True)
 
 
 def until_stopped(result: PipelineResult) -> None:
@@ -99,6 +102,8 @@ def until_stopped(result: PipelineResult) -> None:
         while not ended.wait(WAIT_SECONDS) and not stopped.is_set():
             pass
         if not ended.is_set():
+            # Beam's own threads would print how their connections to the runner broke off.
+            threading.excepthook = lambda _: None
             result.cancel()
             ended.wait(CANCEL_SECONDS)
             return

@@ -48,7 +48,5 @@ def build(
             rows[sink].append(batches)
         letters.append(outputs.dead_letters)
     for table in plan.sinks():
-        refused = write_rows(table, tuple(rows[table.name]), runner, origin, ends=ends)
-        if refused is not None:
-            letters.append(refused)
+        letters += write_rows(table, tuple(rows[table.name]), runner, origin, ends=ends)
     write_dead_letters(tuple(letters), config, ends=ends)

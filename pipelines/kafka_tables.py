@@ -32,12 +32,14 @@ class KafkaRun:
 
     Args:
         follow: go on for ever; else up to the end that the topics have now.
+        repeated: one of a row of such runs, by which a job goes on where none runs for ever.
         start: earliest, latest, committed, timestamp:MILLISECONDS.
         keeps_positions: the runner itself knows after a restart what was read, as Flink does from
             its checkpoints.
     """
 
     follow: bool = False
+    repeated: bool = False
     brokers: str | None = None
     group: str | None = None
     start: str | None = None
@@ -148,7 +150,7 @@ def _check_safe(
         raise SqlError(message, place)
     if start.mode is not StartMode.LATEST:
         return
-    if bounded:
+    if bounded and not run.repeated:
         message = (
             "the start 'latest-offset' with an end at the latest records reads nothing; choose "
             "'earliest-offset' or 'group-offsets', or follow the topics (--follow)"

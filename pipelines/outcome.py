@@ -64,6 +64,7 @@ def next_steps(run: FinishedRun) -> Iterator[str]:
     ]
     if run.config.recording is not None:
         flags.insert(0, f"--recording {shlex.quote(_short(run.config.recording))}")
+    flags += [f"--{flag}={shlex.quote(value)}" for flag, value in run.config.live.items()]
     values = " ".join(flags)
     command = f"python -m pipelines.sql_job --job my.sql {values}".rstrip()
     yield f"a job of your own, such as an edited copy of pipelines/aml.sql: {command}"
@@ -71,7 +72,10 @@ def next_steps(run: FinishedRun) -> Iterator[str]:
 
 
 def _short(value: str) -> str:
-    """A path below the working directory as one relative to it."""
+    """A path below the working directory as one relative to it; nothing that may hold a password,
+    as a database's address does."""
+    if "@" in value or "password" in value.lower():
+        return "..."
     return value.removeprefix(f"{Path.cwd()}{os.sep}")
 
 

@@ -14,6 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 from rich.console import Console
 
+from pipeline_io.kafka_fusion import steps_outside
 from pipelines.follow import follow, until_stopped
 from pipelines.job_pipeline import build
 from pipelines.lookups import check_lookup_texts, check_lookups, describe_lookup
@@ -50,8 +51,10 @@ class LiveJob:
     runner: Runner
     origin: Origin
 
-    def open_sources(self) -> list[Source]:
-        return open_sources(self.job, self.plan, self.config, self.options, self.runner)
+    def open_sources(self, *, goes_on: bool = False) -> list[Source]:
+        return open_sources(
+            self.job, self.plan, self.config, self.options, self.runner, goes_on=goes_on
+        )
 
     def start(self, sources: list[Source]) -> PipelineResult:
         """Builds the pipeline and starts it; on some runners this returns when it has ended."""
@@ -61,6 +64,15 @@ class LiveJob:
             # Beam checks its own flags here, --runner first.
             raise FlagError(str(error)) from error
         build(pipeline, self.text, self.plan, sources, self.config, self.runner, self.origin)
+        commits_itself = any(
+            each.kafka is not None and not each.kafka.source.bounded for each in sources
+        )
+        if commits_itself and (outside := steps_outside(pipeline)):
+            message = (
+                f"--runner={self.runner.kind.value} would commit offsets before {outside[0]} has "
+                "the data, and lose it when the job is killed; take --kafka_reader=java"
+            )
+            raise FlagError(message)
         return pipeline.run()
 
     def run_to_end(self, sources: list[Source]) -> PipelineResult:

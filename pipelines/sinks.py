@@ -119,7 +119,7 @@ class SchemaRegistrar:
 
 def write_rows(
     sink: Table, rows: tuple[Batches, ...], runner: Runner, origin: Origin, *, ends: bool
-) -> Batches | None:
+) -> list[Batches]:
     """Writes batches of SINK_ROWS to a sink; dead letters of what it refused, if it may refuse.
 
     ends: whether the collections do, so that a file can be made whole at their end.
@@ -129,10 +129,10 @@ def write_rows(
             path = str(sink.options["path"])
             # Two branches: a file of lines is made whole when all is written, or grows for ever.
             _ = rows | f"Write {sink.name}" >> (WriteLines(path) if ends else AppendLines(path))
-            return None
+            return []
         case "print":
             _ = rows | f"Write {sink.name}" >> PrintLines()
-            return None
+            return []
         case "kafka":
             write: beam.PTransform[Any, Any] = WriteTopic(topic_sink(sink))
         case "pubsub" if runner.pubsub_writer is PubSubWriter.RUNNER:
@@ -142,17 +142,14 @@ def write_rows(
         case _:
             message = f"no pipeline writes to the connector {sink.connector.name!r}"
             raise ValueError(message)
-    # One writer a collection, so that each is written in the very stage that makes it.
-    refused = tuple(
-        batches | f"Write {sink.name}{number if number > 1 else ''}" >> write
-        for number, batches in enumerate(rows, start=1)
-    )
-    merged: Batches = refused[0]
-    if len(refused) > 1:
-        merged = refused | f"Flatten {sink.name}" >> beam.Flatten()
-    letters: Batches = merged | f"Refused by {sink.name}" >> beam.ParDo(
-        RefusedToDeadLetters(sink.name, origin, utc_now)
-    )
+    # One writer a collection and no Flatten: each is written in the very bundle that makes it,
+    # and a runner says that a bundle is done only when its messages are confirmed.
+    letters = []
+    for number, batches in enumerate(rows, start=1):
+        name = f"{sink.name}{number if number > 1 else ''}"
+        refused = batches | f"Write {name}" >> write
+        to_letters = RefusedToDeadLetters(sink.name, origin, utc_now)
+        letters.append(refused | f"Refused by {name}" >> beam.ParDo(to_letters))
     return letters
 
 

@@ -49,12 +49,18 @@ def reads_kafka(plan: Plan) -> bool:
     return any(source.connector.name == "kafka" for source in plan.sources())
 
 
-def topics_of(job: Job, plan: Plan, config: JobConfig, runner: Runner) -> dict[str, KafkaSource]:
-    """The Kafka sources of a job by the table's name. Asks nobody. Raises SqlError."""
+def topics_of(
+    job: Job, plan: Plan, config: JobConfig, runner: Runner, *, goes_on: bool = False
+) -> dict[str, KafkaSource]:
+    """The Kafka sources of a job by the table's name. Asks nobody. Raises SqlError.
+
+    goes_on: whether this run goes on where the one before has committed.
+    """
     run = KafkaRun(
         # A run of a row of runs ends, though the row does not.
         follow=config.follow and runner.streams,
-        start=config.kafka_start,
+        repeated=config.follow and not runner.streams,
+        start="committed" if goes_on else config.kafka_start,
         keeps_positions=runner.kind in (Kind.FLINK, Kind.DATAFLOW),
         batch_size=config.batch_size,
     )
@@ -65,23 +71,36 @@ def topics_of(job: Job, plan: Plan, config: JobConfig, runner: Runner) -> dict[s
         try:
             found[table.name] = kafka_source(table, run)
             schema_registry(table)
+            if config.follow and not runner.streams and found[table.name].group is None:
+                message = (
+                    "--follow on DirectRunner needs a group, which knows after a run what was "
+                    "read: add 'properties.group.id' (--kafka_group)"
+                )
+                raise SqlError(message, table.option_node("properties.group.id"))
         except SqlError as error:
             raise job.located(error) from error
     return found
 
 
 def open_sources(
-    job: Job, plan: Plan, config: JobConfig, options: PipelineOptions, runner: Runner
+    job: Job,
+    plan: Plan,
+    config: JobConfig,
+    options: PipelineOptions,
+    runner: Runner,
+    *,
+    goes_on: bool = False,
 ) -> list[Source]:
-    """The sources of a plan, each asked whether it is there.
+    """The sources of a plan, each asked whether it is there; for `goes_on` see topics_of.
 
     Raises what `pipelines.command` tells of: RecordingError, KafkaError, RegistryError, SqlError.
     """
-    topics = topics_of(job, plan, config, runner)
+    topics = topics_of(job, plan, config, runner, goes_on=goes_on)
     sources = []
     for table in plan.sources():
         if table.name in topics:
-            schema_registry(table).check()
+            if not goes_on:
+                schema_registry(table).check()
             sources.append(_open_topics(table, topics[table.name], options, runner))
             continue
         recording(table).check()

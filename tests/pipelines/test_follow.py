@@ -38,7 +38,7 @@ class Job:
         self.offsets = offsets
         self.ran: list[int] = []
 
-    def open_sources(self) -> Any:
+    def open_sources(self, *, goes_on: bool = False) -> Any:
         if not self.offsets:
             os.kill(os.getpid(), signal.SIGTERM)
             return [Source(Plan(0))]
@@ -49,14 +49,26 @@ class Job:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def committed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What was committed without a run, in polls that take no time."""
+    found: list[int] = []
     monkeypatch.setattr(following, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(
+        following, "commit_all", lambda sources: found.append(sources[0].kafka.offsets)
+    )
+    return found
 
 
 def test_a_run_starts_only_where_there_is_something_to_read() -> None:
     job = Job([0, 0, 5, 0, 3])
     follow(job, job.open_sources())
     assert job.ran == [5, 3]
+
+
+def test_a_start_with_nothing_to_read_is_committed_as_where_to_go_on(committed: list[int]) -> None:
+    job = Job([0, 5])
+    follow(job, job.open_sources())
+    assert (committed, job.ran) == ([0], [5])
 
 
 def test_the_handlers_of_signals_are_put_back() -> None:

@@ -45,7 +45,8 @@ SAME = {
     "POSITION('n' IN s); NULLIF(i, 5); CAST(i AS BIGINT); CAST(d AS INT); ABS(i); SIGN(i); "
     "IF(i > 0, 1, 2)",
     "DECIMAL(38, 10)": "d + 1; d * d; d - 0.05; d / 3; w; w + d; ABS(d); CEIL(d); FLOOR(d); "
-    "ROUND(d, 1); CAST(i AS DECIMAL(12, 2))",
+    "ROUND(d, 1); CAST(i AS DECIMAL(12, 2)); CASE WHEN i > 0 THEN d ELSE 0.55 END; "
+    "COALESCE(d, 7.25); CASE WHEN i > 0 THEN w ELSE CAST(d AS DECIMAL(15, 2)) END; NULLIF(d, 1.5)",
     "DOUBLE": "f; f * 2; f + 0.5; f / (f - f); POWER(f, 2); CAST(i AS DOUBLE); CAST(d AS DOUBLE); "
     "EXP(i)",
     "STRING": "s; UPPER(s); LOWER(s); INITCAP(s); s || '!'; SUBSTRING(s FROM 2 FOR 3); TRIM(s); "

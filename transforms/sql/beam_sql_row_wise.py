@@ -38,8 +38,7 @@ def row_wise_branch(
         for source, name in zip(sources, names, strict=True)
     ]
     tables = {
-        source.name: (one.name, [column.name for column in one.table.columns])
-        for source, one in zip(sources, inputs, strict=True)
+        source.name: (one.name, one.columns()) for source, one in zip(sources, inputs, strict=True)
     }
     text = RowWiseText(job, tables).query(insert.query, {}, outermost=True)
     columns, values = _values(insert, plans[0])

@@ -26,7 +26,7 @@ from transforms.sql.beam_sql_columns import (
     json_reader,
     time_value,
 )
-from transforms.sql.beam_sql_plan import EVENT_TIME, WINDOW_END, WINDOW_START, BeamSqlBranch
+from transforms.sql.beam_sql_plan import EVENT_TIME, WINDOW_START, BeamSqlBranch
 from transforms.sql.in_process import BranchRun, LookupOpener
 from transforms.sql.refusals import Where
 from transforms.sql.sink_format import KEY, PAYLOAD, Registrar
@@ -108,7 +108,6 @@ class RowsToTuples(beam.DoFn):
     step behind the border: see `exact_decimals`."""
 
     def __init__(self, names: Sequence[str], delay: int) -> None:
-        self.names = [name for name in names if name not in (WINDOW_START, WINDOW_END)]
         self.windowed = WINDOW_START in names
         self.delay = delay
 
@@ -118,7 +117,8 @@ class RowsToTuples(beam.DoFn):
     def process(
         self, element: Any, window: Any = beam.DoFn.WindowParam
     ) -> Iterator[tuple[Any, ...]]:
-        values = tuple(carried_value(getattr(element, name)) for name in self.names)
+        # By position: Beam SQL loses the names of columns that are renamed alone.
+        values = tuple(carried_value(value) for value in element)
         if self.windowed:
             start, end = window.start.micros - self.delay, window.end.micros - self.delay
             values = (*values, start, end)

@@ -13,6 +13,7 @@ from sqlglot.generator import Generator
 from transforms.sql.errors import SqlError, did_you_mean
 from transforms.sql.job import Job, View
 from transforms.sql.tables import Table
+from transforms.sql.types import Kind, SqlType
 
 FUNCTIONS = frozenset(
     {
@@ -144,7 +145,9 @@ class RowWiseText:
     """Writes row-wise queries. `tables` gives by name of a source what Beam SQL calls it, and its
     columns that cross."""
 
-    def __init__(self, job: Job, tables: Mapping[str, tuple[str, Sequence[str]]]) -> None:
+    def __init__(
+        self, job: Job, tables: Mapping[str, tuple[str, Sequence[tuple[str, SqlType]]]]
+    ) -> None:
         self.job = job
         self.tables = tables
 
@@ -210,7 +213,7 @@ class RowWiseText:
         alias = f" AS {_quoted(node.alias or node.name)}"
         if isinstance(relation, Table):
             name, columns = self.tables[relation.name]
-            return f"{name}{alias}", list(columns)
+            return f"{_with_scales(name, columns)}{alias}", [one for one, _ in columns]
         inner = self.query(relation.query, named)
         if not relation.column_names:
             return f"({inner.sql}){alias}", list(inner.names)
@@ -248,6 +251,20 @@ class RowWiseText:
         if not isinstance(node, _NODES):
             message = f"{node.key.upper()} does not go to Beam SQL; leave --sql_engine=beam out"
             raise SqlError(message, node)
+
+
+def _with_scales(table: str, columns: Sequence[tuple[str, SqlType]]) -> str:
+    """The table, its DECIMALs with their digits: Beam's schemas have none, and where Beam SQL then
+    looks for the type of two (CASE, COALESCE, UNION) it takes whole numbers and cuts the rest."""
+    if not any(sql_type.kind is Kind.DECIMAL for _, sql_type in columns):
+        return table
+    items = [
+        f"CAST({_quoted(name)} AS {sql_type}) AS {_quoted(name)}"
+        if sql_type.kind is Kind.DECIMAL
+        else _quoted(name)
+        for name, sql_type in columns
+    ]
+    return f"(SELECT {', '.join(items)} FROM {table})"  # noqa: S608 (Beam SQL's)
 
 
 def flattened(node: exp.Expr) -> list[exp.Expr]:

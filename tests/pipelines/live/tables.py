@@ -151,6 +151,7 @@ CREATE TABLE card_payments (
         rng, at = self.rng, self.moment()
         name, category, country = rng.choice(_MERCHANTS)
         customer = rng.choice(self.customers.ids)
+        common = int(rng.lognormvariate(8.5, 1.3)) + 1
         return {
             "id": self._uuid(),
             "card_token": f"tok_{customer:03d}",
@@ -158,7 +159,7 @@ CREATE TABLE card_payments (
             "merchant_name": name,
             "merchant_category": category,
             "merchant_country": country,
-            "amount": Decimal(rng.choice([0, -999_999_999_999, rng.randint(1, 10**6)])) / 100,
+            "amount": Decimal(rng.choice([0, -999_999_999_999, *[common] * 20])) / 100,
             "currency": rng.choice(["EUR", "CHF", "JPY"]),
             "auth_date": rng.choice([at.strftime("%Y%m%d"), at.strftime("%Y%m%d"), None]),
             "approved": rng.random() < 0.9,

@@ -27,7 +27,7 @@ def test_a_job_killed_in_mid_backlog_and_started_again_loses_nothing(
     bank.wait_for_kafka()
     flags = ("--follow", "--batch_size=200")
     job = start_aml(mark, *flags, runner=chosen)
-    job.wait_until(lambda: received.pull(0.05) > 0)
+    job.wait_until(lambda: received.pull(0.3) > 0)
     job.kill()
     received.drain()
     assert len(received.events) < BACKLOG, "it was killed too late"

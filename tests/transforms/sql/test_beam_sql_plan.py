@@ -106,7 +106,8 @@ def test_streams_are_joined_by_equal_columns_of_one_window() -> None:
 def test_a_row_wise_statement_goes_to_beam_sql_as_a_whole_if_told() -> None:
     branch = planned("SELECT id + 1, name FROM t WHERE amount > 1", Engine.BEAM)
     assert branch.query == (
-        "SELECT `id` + 1 AS `c0`, `name` AS `c1` FROM PCOLLECTION AS `t` WHERE `amount` > 1"
+        "SELECT `id` + 1 AS `c0`, `name` AS `c1` FROM (SELECT `id`, `name`, "
+        "CAST(`amount` AS DECIMAL(10, 2)) AS `amount` FROM PCOLLECTION) AS `t` WHERE `amount` > 1"
     )
     assert branch.reason == "--sql_engine=beam"
 
