@@ -20,7 +20,7 @@ from pipeline_io.recording import RecordingError
 from pipeline_io.schema_registry_errors import RegistryError
 from pipeline_io.secrets import SecretError
 from pipelines.options import FlagError, JobOptions, parse_options
-from pipelines.runners import RunnerOptions
+from pipelines.runner_flags import RunnerOptions
 from transforms.sql.errors import SqlError, SqlErrors
 
 WRONG_CONFIGURATION = 2

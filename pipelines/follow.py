@@ -42,10 +42,14 @@ def stop_requests() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield stopped
         return
-    before = {
-        number: signal.signal(number, lambda *_: stopped.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+
+    def stop(*_: object) -> None:
+        # Ctrl-C ends a runner that this process has started, too: Beam's own threads would print
+        # how their connections to it broke off.
+        threading.excepthook = lambda _: None
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stopped
     finally:
@@ -102,10 +106,12 @@ def until_stopped(result: PipelineResult) -> None:
         while not ended.wait(WAIT_SECONDS) and not stopped.is_set():
             pass
         if not ended.is_set():
-            # Beam's own threads would print how their connections to the runner broke off.
-            threading.excepthook = lambda _: None
-            result.cancel()
-            ended.wait(CANCEL_SECONDS)
+            # A runner that the signal has ended already has nothing to cancel.
+            with contextlib.suppress(Exception):
+                result.cancel()
+                ended.wait(CANCEL_SECONDS)
+            return
+        if stopped.is_set():
             return
     if raised:
         raise raised[0]

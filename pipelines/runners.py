@@ -6,7 +6,6 @@ restarts for ever is refused before it starts.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import enum
 import os
@@ -21,13 +20,13 @@ from apache_beam.options.pipeline_options import (
 )
 
 from pipelines.options import FlagError
-
-CHECKPOINTING_MILLIS = 10_000
-"""A job that fails goes back by this much, and sends those events once more. With each checkpoint
-the state of an unbounded read grows by 2 KB on Flink (apache/beam issue 27648)."""
-LEAST_CHECKPOINTING_MILLIS = 100
-MAX_BUNDLE_MILLIS = 200
-"""Beam's own default is 1,000: with it records are 8 to 13 s old when they arrive."""
+from pipelines.runner_flags import (
+    CHECKPOINTING_MILLIS,
+    LEAST_CHECKPOINTING_MILLIS,
+    MAX_BUNDLE_MILLIS,
+    KafkaReader,
+    RunnerOptions,
+)
 
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
@@ -39,13 +38,6 @@ class Kind(enum.Enum):
     PRISM = "PrismRunner"
     FLINK = "FlinkRunner"
     DATAFLOW = "DataflowRunner"
-
-
-class KafkaReader(enum.Enum):
-    """Who reads Kafka: this project's own reader, or Beam's KafkaIO in Java."""
-
-    NATIVE = "native"
-    JAVA = "java"
 
 
 class PubSubWriter(enum.Enum):
@@ -90,62 +82,6 @@ _DEFAULTS = {
     Kind.FLINK: Runner(Kind.FLINK, KafkaReader.JAVA, PubSubWriter.NATIVE, streams=True),
     Kind.DATAFLOW: Runner(Kind.DATAFLOW, KafkaReader.JAVA, PubSubWriter.RUNNER, streams=True),
 }
-
-
-class RunnerOptions(PipelineOptions):
-    """Flags about runners that Beam does not have, or takes from a job server alone."""
-
-    @classmethod
-    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "--kafka_reader",
-            choices=["auto", *(reader.value for reader in KafkaReader)],
-            default="auto",
-            help="Who reads Kafka: native (confluent-kafka) or java (Beam's KafkaIO). "
-            "auto is java on Flink and Dataflow.",
-        )
-        parser.add_argument(
-            "--expansion_service",
-            help="HOST:PORT of a Java expansion service, or its jar, for KafkaIO and Beam SQL. "
-            "Default: Beam's own, which it fetches and starts.",
-        )
-        parser.add_argument(
-            "--java_batches",
-            action="store_true",
-            help="The expansion service has this project's Java classes: records cross from "
-            "KafkaIO to Python in batches, for a tenth of the work.",
-        )
-        for name, kind, text in _FLINK_FLAGS:
-            if kind is bool:
-                parser.add_argument(f"--{name}", action="store_true", default=None, help=text)
-            else:
-                parser.add_argument(f"--{name}", type=kind, help=text)
-
-
-# Flink's job server knows them, Beam's Python does not before it has asked it.
-_FLINK_FLAGS = (
-    (
-        "checkpointing_interval",
-        int,
-        f"Flink: milliseconds between checkpoints. Default: {CHECKPOINTING_MILLIS}.",
-    ),
-    (
-        "max_bundle_time_mills",
-        int,
-        f"Flink: milliseconds after which a bundle ends. Default: {MAX_BUNDLE_MILLIS}.",
-    ),
-    ("max_bundle_size", int, "Flink: elements after which a bundle ends."),
-    ("checkpoint_timeout_millis", int, "Flink: milliseconds after which a checkpoint is given up."),
-    ("number_of_execution_retries", int, "Flink: how often a failed job is started again."),
-    ("savepoint_path", str, "Flink: the checkpoint or savepoint to go on from."),
-    ("state_backend_storage_path", str, "Flink: where checkpoints are kept."),
-    ("externalized_checkpoints_enabled", bool, "Flink: keep checkpoints. Always set."),
-    (
-        "retain_externalized_checkpoints_on_cancellation",
-        bool,
-        "Flink: keep checkpoints of a cancelled job. Always set.",
-    ),
-)
 
 
 def kind_of(options: PipelineOptions) -> Kind:
@@ -232,6 +168,10 @@ def _prepare_prism(options: PipelineOptions) -> None:
             "`go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0`"
         )
         raise FlagError(message)
+    prism = options.view_as(PrismRunnerOptions)
+    if prism.prism_log_level == "info":
+        # Its default: it warns of each step of Beam's own that it makes nothing of.
+        prism.prism_log_level = "error"
     portable = options.view_as(PortableOptions)
     if portable.environment_type is None:
         # Its own default is a container, which would lack this project.

@@ -16,7 +16,8 @@ from pipeline_io.kafka_topics import ReadPlan, commit, plan_read
 from pipeline_io.recording import ReadRecording, Recording, RecordingSchemas
 from pipelines.kafka_tables import KafkaRun, kafka_source, schema_registry
 from pipelines.options import JobConfig
-from pipelines.runners import KafkaReader, Kind, Runner, RunnerOptions
+from pipelines.runner_flags import KafkaReader, RunnerOptions
+from pipelines.runners import Kind, Runner
 from transforms.avro import SchemaSource
 from transforms.sql.errors import SqlError
 from transforms.sql.job import Job

@@ -8,7 +8,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, PortableOption
 from apache_beam.runners.runner import PipelineResult
 
 from pipelines.progress import total
-from pipelines.runners import RunnerOptions
+from pipelines.runner_flags import RunnerOptions
 from pipelines.sources import Source
 from pipelines.watchdog import Suspect, Watchdog, job_ended, unreachable
 from transforms.counters import TALLY

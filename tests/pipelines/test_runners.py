@@ -9,8 +9,8 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.options import FlagError, parse_options
+from pipelines.runner_flags import KafkaReader
 from pipelines.runners import (
-    KafkaReader,
     Kind,
     PubSubWriter,
     choose_runner,

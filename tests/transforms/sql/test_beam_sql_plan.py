@@ -8,6 +8,7 @@ import pytest
 
 import transforms.sql.functions
 from tests.transforms.sql.job_runs import SINK, source_options
+from transforms.sql.beam_sql_explain import beam_sql_lines
 from transforms.sql.beam_sql_job import Engine, plan_engines
 from transforms.sql.beam_sql_plan import BeamSqlBranch
 from transforms.sql.errors import Script, SqlErrors
@@ -169,3 +170,13 @@ def test_a_function_that_beam_sql_lacks_is_told_at_its_place(select: str, messag
     told = refused(f"SELECT {select} FROM t", Engine.BEAM)
     assert message in told
     assert told.startswith("job.sql:")
+
+
+def test_the_plan_says_which_engine_runs_what_and_why() -> None:
+    text = "\n".join(beam_sql_lines(planned(f"SELECT COUNT(*), name FROM {HOP} {GROUP}")))
+    assert "engine: beam sql, because it has HOP" in text
+    assert "input PCOLLECTION from t: k0 STRING, ts BIGINT" in text
+    assert "window: HOP of 1 h every 5 min; rows may be 90 s late" in text
+    assert "query: SELECT k0, COUNT(*) AS a0 FROM PCOLLECTION GROUP BY k0" in text
+    row_wise = "\n".join(beam_sql_lines(planned("SELECT id, name FROM t", Engine.BEAM)))
+    assert "engine: beam sql, because of --sql_engine=beam" in row_wise
