@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -24,7 +23,8 @@ from pathlib import Path
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.command import run_command
-from pipelines.options import LIVE_FLAGS, FlagError, JobConfig
+from pipelines.live_flags import with_shipped_recording
+from pipelines.options import FlagError, JobConfig
 from pipelines.run_job import run_job
 from transforms.sql.errors import Script
 
@@ -68,22 +68,6 @@ def make_customers(path: Path) -> None:
         raise FlagError(message) from error
 
 
-def configured(options: PipelineOptions) -> JobConfig:
-    """The job's flags: what is not live is recorded, or a file. Raises FlagError."""
-    config = JobConfig.from_options(options, "aml")
-    live = "kafka_brokers" in config.live
-    if live and config.recording is not None:
-        message = "--kafka_brokers and --recording both say what to read; leave out one"
-        raise FlagError(message)
-    if not live:
-        config = dataclasses.replace(config, recording=config.recording or str(RECORDING))
-    for flag, needed in (("kafka_brokers", "schema_registry"), ("pubsub_topic", "pubsub_project")):
-        if flag in config.live and needed not in config.live:
-            message = f"--{flag} needs --{needed}: {LIVE_FLAGS[needed]}"
-            raise FlagError(message)
-    return dataclasses.replace(config, sinks_are_files="pubsub_topic" not in config.live)
-
-
 def lookup_url(options: PipelineOptions, config: JobConfig) -> str:
     """The customer database's address; with a recording one is made. Raises FlagError."""
     url = options.view_as(AmlOptions).lookup_url
@@ -94,7 +78,7 @@ def lookup_url(options: PipelineOptions, config: JobConfig) -> str:
 
 
 def run(options: PipelineOptions) -> None:
-    config = configured(options)
+    config = with_shipped_recording(JobConfig.from_options(options, "aml"), RECORDING)
     script = Script("aml.sql", SCRIPT.read_text(encoding="utf-8"))
     run_job(script, config, options, {"LOOKUP_URL": lookup_url(options, config)})
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.command import run_command
+from pipelines.live_flags import with_shipped_recording
 from pipelines.options import FlagError, JobConfig
 from pipelines.run_job import run_job
 from transforms.sql.errors import Script
@@ -32,12 +33,6 @@ class AmlVelocityOptions(PipelineOptions):
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "--velocity_recording",
-            default=str(RECORDING),
-            help="Folder with the records to read (records.jsonl, schemas.json). "
-            "Default: the recording that is shipped.",
-        )
         parser.add_argument(
             "--velocity_window_minutes",
             type=int,
@@ -93,7 +88,6 @@ def values(options: PipelineOptions) -> dict[str, str]:
         message = f"--velocity_min_total={flags.velocity_min_total}: expected a sum as 10000.00"
         raise FlagError(message)
     return {
-        "RECORDING": flags.velocity_recording,
         "WINDOW_MINUTES": str(size),
         "SLIDE_MINUTES": str(slide),
         "LATE_MINUTES": str(flags.velocity_late_minutes),
@@ -103,7 +97,7 @@ def values(options: PipelineOptions) -> dict[str, str]:
 
 
 def run(options: PipelineOptions) -> None:
-    config = JobConfig.from_options(options, "aml_velocity")
+    config = with_shipped_recording(JobConfig.from_options(options, "aml_velocity"), RECORDING)
     script = Script("aml_velocity.sql", SCRIPT.read_text(encoding="utf-8"))
     run_job(script, config, options, values(options))
 

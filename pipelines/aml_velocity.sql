@@ -4,7 +4,8 @@
 -- transfers in a window reach ${MIN_TRANSFERS} in number or ${MIN_TOTAL} in sum is one event. Sums of
 -- different currencies do not add up, so an account with two currencies counts for each.
 --
--- ${RECORDING} is a folder with recorded Kafka topics, ${OUTPUT_DIR} where the events go.
+-- Without --kafka_brokers a recording of the topic is read, without --pubsub_topic the events go to
+-- a file.
 
 CREATE TABLE transfers (
   id BIGINT,
@@ -17,13 +18,15 @@ CREATE TABLE transfers (
   -- its windows have ended.
   WATERMARK FOR created_at AS created_at - INTERVAL '${LATE_MINUTES}' MINUTE
 ) WITH (
-  'connector' = 'recording',
-  'path' = '${RECORDING}',
+  'connector' = 'kafka',
   'topic' = 'core.bank.transfers',
-  'value.format' = 'debezium-avro-confluent'
+  'properties.bootstrap.servers' = '${KAFKA_BROKERS:-localhost:9092}',
+  'properties.group.id' = '${KAFKA_GROUP:-kamiflow-aml-velocity}',
+  'value.format' = 'debezium-avro-confluent',
+  'schema-registry.url' = '${SCHEMA_REGISTRY:-http://localhost:8081}'
 );
 
-CREATE TABLE velocity (
+CREATE TABLE events (
   event_name STRING,
   account_id BIGINT,
   currency STRING,
@@ -34,8 +37,9 @@ CREATE TABLE velocity (
   largest DECIMAL(15, 2),
   reasons ROW<many_transfers BOOLEAN, large_total BOOLEAN>
 ) WITH (
-  'connector' = 'filesystem',
-  'path' = '${OUTPUT_DIR}/events.jsonl',
+  'connector' = 'pubsub',
+  'project-name' = '${PUBSUB_PROJECT:-none}',
+  'topic' = '${PUBSUB_TOPIC:-none}',
   'format' = 'json'
 );
 
@@ -43,7 +47,7 @@ CREATE TABLE velocity (
 CREATE TEMPORARY VIEW new_transfers AS
 SELECT account_id, amount, currency, created_at FROM transfers WHERE op = 'c';
 
-INSERT INTO velocity
+INSERT INTO events
 SELECT
   'transfer velocity',
   account_id,

@@ -21,12 +21,14 @@ from pipeline_io.schema_registry_errors import RegistryError
 from pipeline_io.secrets import SecretError
 from pipelines.options import FlagError, JobOptions, parse_options
 from pipelines.runner_flags import RunnerOptions
+from transforms.sql.beam_sql import BeamSqlError
 from transforms.sql.errors import SqlError, SqlErrors
 
 WRONG_CONFIGURATION = 2
 FAILED = 1
 
 STOPS: tuple[type[Exception], ...] = (
+    BeamSqlError,
     DatabaseError,
     FileWriteError,
     KafkaError,

@@ -13,22 +13,27 @@ from pipelines.runners import Runner
 from pipelines.sinks import Batches, SchemaRegistrar, write_dead_letters, write_rows
 from pipelines.sources import Source
 from transforms.dead_letters import Origin
-from transforms.sql.plan import Plan
-from transforms.sql.run import JobText, RunStatements
+from transforms.sql.beam_sql import RunBeamSql
+from transforms.sql.beam_sql_job import MixedJobText, MixedPlan
+from transforms.sql.run import RunStatements
 
 
 def build(
     pipeline: beam.Pipeline,
-    text: JobText,
-    plan: Plan,
+    text: MixedJobText,
+    plan: MixedPlan,
     sources: Sequence[Source],
     config: JobConfig,
     runner: Runner,
     origin: Origin,
+    expansion_service: str | None,
 ) -> None:
-    """Adds a job to a pipeline: every source is read once, whatever reads it."""
+    """Adds a job to a pipeline: every source is read once, whatever reads it.
+
+    expansion_service: who knows Beam SQL; None is Beam's own, which Beam fetches and starts.
+    """
     ends = not config.follow
-    rows: dict[str, list[Batches]] = {sink.name: [] for sink in plan.sinks()}
+    rows: dict[str, list[Batches]] = {}
     letters: list[Batches] = []
     for source in sources:
         name = source.table.name
@@ -45,8 +50,19 @@ def build(
             registrar=SchemaRegistrar(),
         )
         for sink, batches in outputs.rows.items():
-            rows[sink].append(batches)
+            rows.setdefault(sink, []).append(batches)
         letters.append(outputs.dead_letters)
+    for branch in plan.beam_sql:
+        inputs = {
+            one.name: tuple(rows[one.table.name])
+            | f"Rows for {branch.name} {one.name}" >> beam.Flatten()
+            for one in branch.inputs
+        }
+        found = inputs | f"Beam SQL {branch.name}" >> RunBeamSql(
+            branch, text, DatabaseLookups(), SchemaRegistrar(), origin, expansion_service
+        )
+        rows.setdefault(branch.result.sink.name, []).append(found.rows)
+        letters.append(found.dead_letters)
     for table in plan.sinks():
         letters += write_rows(table, tuple(rows[table.name]), runner, origin, ends=ends)
     write_dead_letters(tuple(letters), config, ends=ends)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from transforms.avro import DECODERS, choose_decoder
+from transforms.sql.beam_sql_job import Engine
 from transforms.sql.errors import Script, nearest
 
 BATCH_SIZE = 5_000
@@ -58,6 +59,13 @@ class JobOptions(PipelineOptions):
             help=f"Avro decoder: {', '.join(DECODERS)}. auto takes the native one if it is built.",
         )
         parser.add_argument(
+            "--sql_engine",
+            choices=[engine.value for engine in Engine],
+            default=Engine.AUTO.value,
+            help="Who runs the statements. auto: this process, and Beam SQL what looks at several "
+            "rows (windows, aggregates, joins of streams). Default: auto.",
+        )
+        parser.add_argument(
             "--recording",
             help="Folder of a recording (records.jsonl, schemas.json) that is read in place of "
             "Kafka's topics; messages are then written to files in --output_dir.",
@@ -101,6 +109,7 @@ class JobConfig:
     decoder: str
     recording: str | None = None
     sinks_are_files: bool = False
+    sql_engine: Engine = Engine.AUTO
     follow: bool = False
     kafka_start: str | None = None
     live: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -126,6 +135,7 @@ class JobConfig:
             decoder=flags.decoder,
             recording=flags.recording,
             sinks_are_files=flags.recording is not None,
+            sql_engine=Engine(flags.sql_engine),
             follow=flags.follow,
             kafka_start=flags.kafka_start,
             live={

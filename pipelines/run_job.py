@@ -21,6 +21,7 @@ from pipelines.lookups import check_lookup_texts, check_lookups, describe_lookup
 from pipelines.options import FlagError, JobConfig, check_script_flags
 from pipelines.outcome import FinishedRun, tell
 from pipelines.progress import shown
+from pipelines.runner_flags import RunnerOptions
 from pipelines.runners import Runner, choose_runner, prepare_options
 from pipelines.sinks import check_sink_texts, check_sinks
 from pipelines.sources import Source, commit_all, open_sources, reads_kafka, topics_of
@@ -28,13 +29,14 @@ from pipelines.summary import counts_of, refused_of, write_summary
 from pipelines.suspects import watchdog_of
 from pipelines.version import VERSION
 from pipelines.watchdog import watched
+from pipelines.windowed import check_windows, windows_of
 from transforms.avro import choose_decoder
 from transforms.dead_letters import Origin
+from transforms.sql.beam_sql_explain import beam_sql_lines
+from transforms.sql.beam_sql_job import MixedJobText, MixedPlan
 from transforms.sql.errors import Script
 from transforms.sql.explain import explain
 from transforms.sql.job import Job
-from transforms.sql.plan import Plan
-from transforms.sql.run import JobText
 from transforms.sql.stand_ins import StandIns
 from transforms.sql.variables import used_values
 
@@ -43,9 +45,9 @@ from transforms.sql.variables import used_values
 class LiveJob:
     """A checked job, ready to run."""
 
-    text: JobText
+    text: MixedJobText
     job: Job
-    plan: Plan
+    plan: MixedPlan
     config: JobConfig
     options: PipelineOptions
     runner: Runner
@@ -63,7 +65,16 @@ class LiveJob:
         except ValueError as error:
             # Beam checks its own flags here, --runner first.
             raise FlagError(str(error)) from error
-        build(pipeline, self.text, self.plan, sources, self.config, self.runner, self.origin)
+        build(
+            pipeline,
+            self.text,
+            self.plan,
+            sources,
+            self.config,
+            self.runner,
+            self.origin,
+            self.options.view_as(RunnerOptions).expansion_service,
+        )
         commits_itself = any(
             each.kafka is not None and not each.kafka.source.bounded for each in sources
         )
@@ -79,7 +90,8 @@ class LiveJob:
         """Runs until all has been read, then commits it: the sinks have the data."""
         result = self.start(sources)
         result.wait_until_finish()
-        commit_all(sources)
+        if not windows_of(self.plan):
+            commit_all(sources)
         return result
 
 
@@ -93,7 +105,8 @@ def run_job(
     check_script_flags(script, config)
     values = used_values(script, config.values(**(more_values or {})))
     files = config.output_dir if config.sinks_are_files else None
-    text = JobText(script, values, StandIns(config.recording, files))
+    stand_ins = StandIns(config.recording, files)
+    text = MixedJobText(script, values, stand_ins=stand_ins, engine=config.sql_engine)
     job, plan = text.compile()
     check_lookup_texts(job, plan)
     check_sink_texts(job, plan)
@@ -102,10 +115,13 @@ def run_job(
     if config.follow and not live:
         message = "--follow goes on with topics of Kafka, and this job reads none; leave it out"
         raise FlagError(message)
+    check_windows(plan, config, runner)
     topics = topics_of(job, plan, config, runner)
     decoder = choose_decoder(config.decoder).name
     if config.explain:
         sys.stdout.write(explain(job, plan, decoder, describe_lookup) + "\n")
+        for branch in plan.beam_sql:
+            sys.stdout.write("\n".join([f"insert {branch.name}", *beam_sql_lines(branch), ""]))
         for name, topic in topics.items():
             sys.stdout.write(f"{name} reads {topic.describe()}\n")
         return

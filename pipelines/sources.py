@@ -18,10 +18,11 @@ from pipelines.kafka_tables import KafkaRun, kafka_source, schema_registry
 from pipelines.options import JobConfig
 from pipelines.runner_flags import KafkaReader, RunnerOptions
 from pipelines.runners import Kind, Runner
+from pipelines.windowed import sources_by_time
 from transforms.avro import SchemaSource
+from transforms.sql.beam_sql_job import MixedPlan
 from transforms.sql.errors import SqlError
 from transforms.sql.job import Job
-from transforms.sql.plan import Plan
 from transforms.sql.tables import Table
 
 
@@ -46,12 +47,12 @@ def recording(table: Table) -> Recording:
     return Recording(str(table.options["path"]), None if topic is None else str(topic))
 
 
-def reads_kafka(plan: Plan) -> bool:
+def reads_kafka(plan: MixedPlan) -> bool:
     return any(source.connector.name == "kafka" for source in plan.sources())
 
 
 def topics_of(
-    job: Job, plan: Plan, config: JobConfig, runner: Runner, *, goes_on: bool = False
+    job: Job, plan: MixedPlan, config: JobConfig, runner: Runner, *, goes_on: bool = False
 ) -> dict[str, KafkaSource]:
     """The Kafka sources of a job by the table's name. Asks nobody. Raises SqlError.
 
@@ -85,7 +86,7 @@ def topics_of(
 
 def open_sources(
     job: Job,
-    plan: Plan,
+    plan: MixedPlan,
     config: JobConfig,
     options: PipelineOptions,
     runner: Runner,
@@ -102,7 +103,10 @@ def open_sources(
         if table.name in topics:
             if not goes_on:
                 schema_registry(table).check()
-            sources.append(_open_topics(table, topics[table.name], options, runner))
+            by_time = table.name in sources_by_time(plan)
+            sources.append(
+                _open_topics(table, topics[table.name], options, runner, by_time=by_time)
+            )
             continue
         recording(table).check()
         schemas = RecordingSchemas(str(table.options["path"]))
@@ -112,12 +116,17 @@ def open_sources(
 
 
 def _open_topics(
-    table: Table, source: KafkaSource, options: PipelineOptions, runner: Runner
+    table: Table,
+    source: KafkaSource,
+    options: PipelineOptions,
+    runner: Runner,
+    *,
+    by_time: bool,
 ) -> Source:
     if runner.kafka_reader is KafkaReader.JAVA:
         flags = options.view_as(RunnerOptions)
         java = JavaTransforms(flags.expansion_service, makes_batches=bool(flags.java_batches))
-        read = ReadTopicsWithKafkaIO(KafkaIORead(source, java))
+        read = ReadTopicsWithKafkaIO(KafkaIORead(source, java, event_time=by_time))
         return Source(table, read, schema_registry(table), source.describe())
     plan = plan_read(source)
     told = f"{table.name}: {plan.describe()}"

@@ -16,13 +16,15 @@ from pipelines.progress import total
 from pipelines.version import VERSION
 from transforms.counters import NAMESPACE, statement_and_count
 from transforms.refused import REFUSED
+from transforms.sql.beam_sql_job import MixedPlan
 from transforms.sql.errors import Script
-from transforms.sql.plan import Plan
 
 
-def counts_of(result: PipelineResult, plan: Plan) -> dict[str, dict[str, int]]:
+def counts_of(result: PipelineResult, plan: MixedPlan) -> dict[str, dict[str, int]]:
     """The counts of each statement, from Beam's metrics; a count that never moved is 0."""
-    statements: dict[str, dict[str, int]] = {branch.name: {} for branch in plan.branches}
+    names = [branch.name for branch in plan.branches]
+    names += [branch.name for branch in plan.beam_sql]
+    statements: dict[str, dict[str, int]] = {name: {} for name in names}
     found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))
     for counter in found["counters"]:
         statement, count = statement_and_count(counter.key.metric.name)

@@ -49,8 +49,8 @@ def runner(name: str, stack: Session) -> Runner:
         return Runner(name, ("--runner=DirectRunner",), {}, ends=True)
     if name == "prism":
         binary = stack.server("prism", Prism).binary
-        flags = ("--runner=PrismRunner", f"--prism_location={binary}", "--follow")
-        return Runner(name, flags, {}, ends=False)
+        on_prism = ("--runner=PrismRunner", f"--prism_location={binary}", "--follow")
+        return Runner(name, on_prism, {}, ends=False)
     flink, java = stack.server("flink", Flink), stack.server("beam_java", BeamJava)
     flags = (
         "--runner=PortableRunner",
@@ -79,7 +79,7 @@ class Job:
         """Waits until `done`. Raises JobFailed when the job has ended or time is up."""
         deadline = time.monotonic() + patience_seconds
         while not done():
-            if self._process.poll() is not None:
+            if not self._watched.is_running():
                 message = f"the job has ended: {self._said()}"
                 raise JobFailed(message)
             if time.monotonic() > deadline:

@@ -27,7 +27,7 @@ class Record(NamedTuple):
 
     key: bytes | None
     value: bytes
-    headers: list[tuple[str, bytes]] | None
+    headers: list[tuple[str, str | bytes | None]] | None
 
 
 def records_for(registry: str, *, headers: bool) -> list[Record]:

@@ -163,10 +163,11 @@ class Measurements:
         for part, runs in self.parts.items():
             cpu = statistics.median(run["cpu_seconds"] for run in runs)
             peak = max(run["peak_mebibytes"] for run in runs)
-            told = ", ".join(
-                f"{name} {self.a_million(statistics.median(run['sections'][name] for run in runs)):.1f}"
+            sections = {
+                name: self.a_million(statistics.median(run["sections"][name] for run in runs))
                 for name in runs[0]["sections"]
-            )
+            }
+            told = ", ".join(f"{name} {seconds:.1f}" for name, seconds in sections.items())
             say(f"{part:18}{self.a_million(cpu):9.1f}{peak:10.0f}  {told}")
         plain = statistics.median(run["cpu_seconds"] for run in self.parts["plain"])
         return self.a_million(plain)

@@ -102,10 +102,11 @@ class Demonstration:
         for event_id, event in self._received.events.items():
             if event_id not in self._shown:
                 self._shown.add(event_id)
-                # Cut off where the terminal ends; a file takes it whole.
-                whole = not self._console.is_terminal
                 line = self._line(event_id, event)
-                self._console.print(line, soft_wrap=whole, no_wrap=True, overflow="ellipsis")
+                if self._console.is_terminal:
+                    self._console.print(line, no_wrap=True, overflow="ellipsis")
+                else:
+                    self._console.print(line, soft_wrap=True)
 
     def _line(self, event_id: str, event: dict[str, Any]) -> Text:
         body, customer = event["event"], event["event"]["customer"]
@@ -116,7 +117,7 @@ class Demonstration:
         return Text.assemble(
             (time.strftime("%H:%M:%S "), "dim"),
             ("        " if late is None else f"{late:5.2f} s ", "dim"),
-            f"{body['event_name']:<21} {(body['id'] or '')[:10]:<10} {name:<19} {amount:>20}  ",
+            f"{body['event_name']:<21} {(body['id'] or '')[:8]:<8} {name:<19} {amount:>18}  ",
             (body["screening"], _COLOURS.get(body["screening"], "")),
         )
 
@@ -131,6 +132,11 @@ class Demonstration:
         self._console.print(f"{self._received.messages:,} events came", highlight=False)
         if late:
             self._console.print(f"from commit to Pub/Sub: {percentiles(late)}", highlight=False)
+
+
+def _say(console: Console, text: str) -> None:
+    """What the stack says of a part, without its addresses."""
+    console.print(f"   {text.partition('  ')[0]}", style="dim", highlight=False, markup=False)
 
 
 def runner_flags(opened: Session, wanted: str, console: Console) -> list[str]:
@@ -163,7 +169,7 @@ def demonstrate(console: Console, seconds: float, runner: str) -> None:
     with contextlib.ExitStack() as stack:
         console.print("1. Starting Kafka, a schema registry, MySQL, PostgreSQL, Kafka Connect with")
         console.print("   Debezium and the Pub/Sub emulator; the first time this downloads them.")
-        opened = stack.enter_context(session(lambda text: console.print(f"   {text}", style="dim")))
+        opened = stack.enter_context(session(lambda text: _say(console, text)))
         opened.begin([*NEEDED, *(["prism"] if runner != "direct" else [])])
         kafka = opened.server("kafka", servers.Kafka)
         registry = opened.server("registry", servers.Registry)
@@ -226,8 +232,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long to show events")
     parser.add_argument("--runner", choices=["auto", "prism", "direct"], default="auto")
     flags = parser.parse_args(argv)
-    # Ends what was started, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Both end what was started; in the background of a shell, Ctrl-C's signal is ignored otherwise.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     console = Console()
     try:
         demonstrate(console, flags.seconds, flags.runner)

@@ -83,16 +83,19 @@ def told(events: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
 def check(out: Path, expansion: str, runner: tuple[str, ...], *flags: str) -> None:
     given = values(*flags)
     # The transfers themselves beside the windows, so that the windows can be made by hand.
-    text = script().replace(
-        "CREATE TABLE velocity", ROWS.split("INSERT")[0] + "CREATE TABLE velocity"
-    )
+    text = script().replace("CREATE TABLE events", ROWS.split("INSERT")[0] + "CREATE TABLE events")
     found = run_engine(
-        f"{text} INSERT {ROWS.split('INSERT')[1]}", out, expansion, flags=runner, **given
+        f"{text} INSERT {ROWS.split('INSERT')[1]}",
+        out,
+        expansion,
+        flags=runner,
+        recording=str(aml_velocity.RECORDING),
+        **given,
     )
     assert len(found["made"]) > 300
     wanted = expected(found["made"], given)
     assert wanted
-    assert told(found["velocity"]) == wanted
+    assert told(found["events"]) == wanted
     assert found["dead_letters"] == []
 
 

@@ -128,8 +128,8 @@ def check(out: Path, counts: dict[str, int]) -> None:
     assert "120 s of delay are allowed" in letter["message"]
     assert (letter["topic"], letter["offset"]) == ("transfers", 7)
     assert base64.b64decode(letter["payload"]) == b"the record"
-    assert counts["velocity/late"] == 1
-    assert counts["velocity/partly_late"] == 1
+    assert counts["events/late"] == 1
+    assert counts["events/partly_late"] == 1
 
 
 def test_a_late_transfer_is_a_dead_letter_on_prism(

@@ -9,11 +9,11 @@ from transforms.sql.beam_sql_row_wise import REASON
 
 
 def beam_sql_lines(branch: BeamSqlBranch) -> Iterator[str]:
-    """What `--explain` says of a statement between its in-process steps, indented as those."""
+    """What `--explain` says of a statement between its in-process steps."""
     if branch.reason == REASON:
         yield f"  engine: beam sql, because of {REASON}; source and sink stay in-process"
     else:
-        yield f"  engine: beam sql, because it has {branch.reason}; what is row-wise runs in-process"
+        yield f"  engine: beam sql, because it has {branch.reason}; the row-wise runs in-process"
     for one in branch.inputs:
         columns = ", ".join(f"{name} {sql_type}" for name, sql_type in one.columns())
         sources = ", ".join(dict.fromkeys(inner.source.name for inner in one.branches))

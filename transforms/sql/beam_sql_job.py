@@ -11,7 +11,7 @@ from transforms.sql.beam_sql_row_wise import row_wise_branch
 from transforms.sql.errors import SqlError, SqlErrors, errors_of
 from transforms.sql.job import Job, read_job
 from transforms.sql.plan import Branch, Plan
-from transforms.sql.planner import _errors_of_files
+from transforms.sql.planner import errors_of_files
 from transforms.sql.refusals import Where
 from transforms.sql.run import JobText
 from transforms.sql.tables import Table
@@ -68,7 +68,7 @@ def plan_engines(job: Job, engine: Engine = Engine.AUTO) -> MixedPlan:
         except (SqlError, SqlErrors) as error:
             errors += errors_of(error)
     errors += planner.errors_of_unused()
-    errors += _errors_of_files({insert.sink.name: insert.sink for insert in job.inserts})
+    errors += errors_of_files({insert.sink.name: insert.sink for insert in job.inserts})
     if errors:
         raise SqlErrors([job.located(error) for error in errors])
     return MixedPlan(tuple(branches), tuple(beam_sql))

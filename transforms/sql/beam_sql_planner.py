@@ -13,7 +13,7 @@ from transforms.sql.beam_sql_plan import (
 from transforms.sql.expression import Session
 from transforms.sql.job import Insert, Job
 from transforms.sql.plan import Branch
-from transforms.sql.planner import _needed, _outputs
+from transforms.sql.planner import needed_columns, planned_outputs
 from transforms.sql.query_planner import QueryPlan
 from transforms.sql.windows_core import Core, CoreInput
 from transforms.sql.windows_planner import WindowPlanner
@@ -32,11 +32,11 @@ def branches_of(
     branches: list[Branch | BeamSqlBranch] = []
     for number, plan in enumerate(plans, start=1):
         name = insert.name if len(plans) == 1 else f"{insert.name}.{number}"
-        outputs = _outputs(insert, plan, session)
+        outputs = planned_outputs(insert, plan, session)
         branch = Branch(
             name=name,
             source=plan.source,
-            needed=_needed(plan, outputs),
+            needed=needed_columns(plan, outputs),
             steps=tuple(plan.steps),
             outputs=tuple(outputs),
             sink=insert.sink,
@@ -71,7 +71,7 @@ def _input(result: Branch, core: Core, given: CoreInput) -> BeamSqlInput:
             Branch(
                 name=f"{result.name}.{given.name.lower()}{suffix}",
                 source=plan.source,
-                needed=_needed(plan, outputs),
+                needed=needed_columns(plan, outputs),
                 steps=tuple(plan.steps),
                 outputs=tuple(outputs),
                 sink=table,

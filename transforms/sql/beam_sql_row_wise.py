@@ -15,7 +15,7 @@ from transforms.sql.errors import SqlError
 from transforms.sql.expression import Expression, Failure
 from transforms.sql.job import Insert, Job, View
 from transforms.sql.plan import Branch
-from transforms.sql.planner import _needed, _outputs
+from transforms.sql.planner import needed_columns, planned_outputs
 from transforms.sql.query_planner import QueryPlan, QueryPlanner
 from transforms.sql.tables import Column, Table
 from transforms.sql.types import STRING, TIMESTAMPS, Kind, SqlType
@@ -47,9 +47,15 @@ def row_wise_branch(
         raise SqlError(message, insert.node)
     table = beam_sql_table(f"{insert.name} result", tuple(columns), RESULT)
     plan = QueryPlan(table, [], plans[0].names, values)
-    outputs = _outputs(insert, plan, job.session)
+    outputs = planned_outputs(insert, plan, job.session)
     result = Branch(
-        insert.name, table, _needed(plan, outputs), (), tuple(outputs), insert.sink, insert.node
+        insert.name,
+        table,
+        needed_columns(plan, outputs),
+        (),
+        tuple(outputs),
+        insert.sink,
+        insert.node,
     )
     query = _with_dates_as_text(text.sql, values, columns)
     return BeamSqlBranch(insert.name, tuple(inputs), None, query, result, REASON, insert.node)
@@ -100,7 +106,7 @@ def _input(
     branch = Branch(
         f"{insert.name}.{source.name}",
         source,
-        _needed(plan, list(outputs)),
+        needed_columns(plan, list(outputs)),
         tuple(plan.steps),
         outputs,
         table,

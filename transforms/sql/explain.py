@@ -127,7 +127,10 @@ def _step(job: Job, branch: Branch, step: Step, describe_lookup: DescribeLookup)
 def _output(job: Job, output: Output) -> Iterator[str]:
     column, expression = output
     kind = column.type if column.type is not None else expression.type
-    source = ["NULL"] if expression.node is None else written(job, expression.node)
+    if expression.node is not None:
+        source = written(job, expression.node)
+    else:
+        source = [", ".join(sorted(expression.column_names())) or "NULL"]
     types = _type_lines(kind)
     line = f"{column.name} {types[0]} = {source[0]}"
     if len(types) == len(source) == 1 and len(line) <= LINE_WIDTH:

@@ -32,7 +32,7 @@ def plan_job(job: Job) -> Plan:
         except (SqlError, SqlErrors) as error:
             errors += errors_of(error)
     errors += planner.errors_of_unused()
-    errors += _errors_of_files({insert.sink.name: insert.sink for insert in job.inserts})
+    errors += errors_of_files({insert.sink.name: insert.sink for insert in job.inserts})
     if errors:
         raise SqlErrors([job.located(error) for error in errors])
     return Plan(tuple(branches))
@@ -41,12 +41,12 @@ def plan_job(job: Job) -> Plan:
 def _branches(insert: Insert, plans: list[QueryPlan], session: Session) -> list[Branch]:
     branches = []
     for number, plan in enumerate(plans, start=1):
-        outputs = _outputs(insert, plan, session)
+        outputs = planned_outputs(insert, plan, session)
         branches.append(
             Branch(
                 name=insert.name if len(plans) == 1 else f"{insert.name}.{number}",
                 source=plan.source,
-                needed=_needed(plan, outputs),
+                needed=needed_columns(plan, outputs),
                 steps=tuple(plan.steps),
                 outputs=tuple(outputs),
                 sink=insert.sink,
@@ -56,7 +56,7 @@ def _branches(insert: Insert, plans: list[QueryPlan], session: Session) -> list[
     return branches
 
 
-def _outputs(insert: Insert, plan: QueryPlan, session: Session) -> list[Output]:
+def planned_outputs(insert: Insert, plan: QueryPlan, session: Session) -> list[Output]:
     """The sink's columns in its order, each with the expression of its type."""
     given, wanted = len(plan.columns), len(insert.columns)
     if given != wanted:
@@ -92,7 +92,7 @@ def _outputs(insert: Insert, plan: QueryPlan, session: Session) -> list[Output]:
     ]
 
 
-def _errors_of_files(sinks: dict[str, Table]) -> list[SqlError]:
+def errors_of_files(sinks: dict[str, Table]) -> list[SqlError]:
     """Two sinks of one path: the file of the one would take the place of the other's."""
     errors: list[SqlError] = []
     paths: dict[object, str] = {}
@@ -112,7 +112,7 @@ def _null(column: Column) -> Expression:
     return Expression(pl.lit(None, polars_type(sql_type)), sql_type)
 
 
-def _needed(plan: QueryPlan, outputs: list[Output]) -> tuple[str, ...]:
+def needed_columns(plan: QueryPlan, outputs: list[Output]) -> tuple[str, ...]:
     """The source's columns that the steps and the outputs use, in the source's order."""
     used: set[str] = set()
     for expression in [

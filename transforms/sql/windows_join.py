@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sqlglot import exp
 
 from transforms.sql import types
-from transforms.sql.beam_sql_columns import carried, carried_type, restored
+from transforms.sql.beam_sql_columns import carried, carried_type
 from transforms.sql.beam_sql_plan import (
     EVENT_TIME,
     RESULT,
@@ -22,7 +22,7 @@ from transforms.sql.errors import SqlError
 from transforms.sql.expression import Expression, Session, conjuncts
 from transforms.sql.plan import Filter, Step
 from transforms.sql.query_planner import QueryPlan
-from transforms.sql.scope import QueryScope, Relation
+from transforms.sql.scope import QueryScope
 from transforms.sql.type_rules import common_type
 from transforms.sql.types import FLOATS, Kind, SqlType
 from transforms.sql.windows import (
@@ -34,7 +34,8 @@ from transforms.sql.windows import (
 )
 from transforms.sql.windows_core import Core, CoreInput
 from transforms.sql.windows_delay import watermark_delay
-from transforms.sql.windows_time import bounds, event_time
+from transforms.sql.windows_join_side import JoinSide
+from transforms.sql.windows_time import event_time
 
 _JOINED = ("expressions", "from_", "joins", "where")
 _BOUNDS = frozenset({"window_start", "window_end"})
@@ -51,46 +52,6 @@ class Planner(Protocol):
     cores: dict[str, Core]
 
     def query(self, query: exp.Expr, named: Any) -> list[QueryPlan]: ...
-
-
-@dataclasses.dataclass
-class _Side:
-    """One input of a join. used: the columns that the statement reads of it, with the names under
-    which they cross."""
-
-    alias: str
-    plans: list[QueryPlan]
-    call: WindowCall | None
-    letter: str
-    node: exp.Expr
-    session: Session
-    used: dict[str, str] = dataclasses.field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        # Kept, since the plans' columns become those that cross.
-        plan = self.plans[0]
-        self.names = tuple(plan.names)
-        self._types = {
-            name: column.type for name, column in zip(plan.names, plan.columns, strict=True)
-        }
-
-    def type_of(self, name: str) -> SqlType:
-        return self._types[name]
-
-    def relation(self) -> Relation:
-        names = list(self.names)
-        window: dict[str, Expression] = {}
-        if self.call is not None:
-            window = bounds(self.type_of(self.call.time.name), self.session)
-            names += [name for name in WINDOW_COLUMNS if name not in names]
-
-        def column(name: str) -> Expression:
-            if name in window and name not in self.names:
-                return window[name]
-            crossing = self.used.setdefault(name, f"{self.letter}{len(self.used)}")
-            return restored(crossing, self.type_of(name))
-
-        return Relation(self.alias, names, column)
 
 
 def joined(
@@ -145,7 +106,7 @@ def _is_left(join: exp.Join) -> bool:
     return side[:1] == ["LEFT"]
 
 
-def _side(planner: Planner, node: exp.Expr, named: Mapping[str, Any], letter: str) -> _Side:
+def _side(planner: Planner, node: exp.Expr, named: Mapping[str, Any], letter: str) -> JoinSide:
     alias = node.alias_or_name
     inner, call = node, None
     if isinstance(node, exp.Subquery) and _is_star_of_window(node.this):
@@ -166,7 +127,7 @@ def _side(planner: Planner, node: exp.Expr, named: Mapping[str, Any], letter: st
     if call is not None and call.time.name not in plans[0].names:
         message = f"{inner.name} has no column {call.time.name!r} for the window"
         raise SqlError(message, call.time)
-    return _Side(alias, plans, call, letter, node, planner.session)
+    return JoinSide(alias, plans, call, letter, node, planner.session)
 
 
 def _is_star_of_window(query: exp.Expr) -> bool:
@@ -181,7 +142,7 @@ def _is_star_of_window(query: exp.Expr) -> bool:
 
 
 def _conditions(
-    join: exp.Join, left: _Side, right: _Side
+    join: exp.Join, left: JoinSide, right: JoinSide
 ) -> tuple[list[tuple[str, str, exp.Expr]], list[exp.Expr], set[str]]:
     """The pairs of equal columns, the other conditions, and which bounds of windows are equal."""
     keys: list[tuple[str, str, exp.Expr]] = []
@@ -201,7 +162,7 @@ def _conditions(
     return keys, residual, same
 
 
-def _pair(node: exp.Expr, left: _Side, right: _Side) -> tuple[str, str] | None:
+def _pair(node: exp.Expr, left: JoinSide, right: JoinSide) -> tuple[str, str] | None:
     if not isinstance(node, exp.EQ):
         return None
     scope = QueryScope([left.relation(), right.relation()], left.session)
@@ -218,7 +179,7 @@ def _pair(node: exp.Expr, left: _Side, right: _Side) -> tuple[str, str] | None:
     return found[left.alias], found[right.alias]
 
 
-def _window(left: _Side, right: _Side, same: set[str], join: exp.Join) -> WindowCall | None:
+def _window(left: JoinSide, right: JoinSide, same: set[str], join: exp.Join) -> WindowCall | None:
     if left.call is None and right.call is None:
         return None
     calls = [side.call for side in (left, right) if side.call is not None]
@@ -256,7 +217,7 @@ def _core(
     planner: Planner,
     table_name: str,
     select: exp.Select,
-    sides: Sequence[_Side],
+    sides: Sequence[JoinSide],
     keys: Sequence[tuple[str, str, exp.Expr]],
     window: WindowCall | None,
     outer: bool,
@@ -299,8 +260,8 @@ def _core(
 
 def _cross(
     plan: QueryPlan,
-    side: _Side,
-    sides: Sequence[_Side],
+    side: JoinSide,
+    sides: Sequence[JoinSide],
     keys: Sequence[tuple[str, str, exp.Expr]],
     index: int,
     session: Session,

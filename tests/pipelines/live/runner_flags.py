@@ -35,6 +35,7 @@ def runner_flags(request: pytest.FixtureRequest, name: str) -> RunnerFlags:
         f"--job_endpoint={flink.job_endpoint}",
         f"--expansion_service={beam_java.expansion_address}",
         "--java_batches",
+        "--parallelism=1",
         "--checkpointing_interval=2000",
     )
     return RunnerFlags(name, flags, keeps_offsets=False)

@@ -13,7 +13,7 @@ from tests.pipelines.live.conftest import StartJob
 from tests.pipelines.live.received import Received, check_dead_letters, percentiles
 from tests.pipelines.live.runner_flags import runner_flags
 
-RUNNERS = ("direct", "prism", "flink")
+RUNNERS = ("direct", "prism", pytest.param("flink", marks=pytest.mark.slow))
 
 
 @pytest.mark.parametrize("lookups", ["postgresql", "mysql"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from tests.pipelines.live.bank import Bank
 from tests.pipelines.live.conftest import StartJob
 from tests.pipelines.live.received import Received, wait_quietly
@@ -28,6 +30,7 @@ def test_a_customer_database_that_is_stopped_is_waited_for(
     assert job.stop() == 0, job.said
 
 
+@pytest.mark.slow
 def test_a_customer_database_that_hangs_is_waited_for(
     bank: Bank, received: Received, start_aml: StartJob, postgres: Postgres
 ) -> None:
@@ -61,6 +64,7 @@ def test_a_broker_that_is_stopped_is_waited_for(
     assert job.stop() == 0, job.said
 
 
+@pytest.mark.slow
 def test_a_pubsub_that_hangs_is_waited_for(
     bank: Bank, received: Received, start_aml: StartJob, pubsub: PubSub
 ) -> None:
