@@ -16,8 +16,10 @@ from typing import Any
 
 import pytest
 
-from pipelines import aml, sql_job
+from pipelines import aml, aml_velocity, sql_job
 from pipelines.options import JobOptions, parse_options
+from pipelines.runner_flags import RunnerOptions
+from tests.connector_tables import connector_table
 from transforms.avro import UnknownSchemaId
 from transforms.avro_strict import CorruptRecord
 from transforms.avro_types import UnsupportedSchema
@@ -27,7 +29,6 @@ from transforms.lookup import LookupKeyError, LookupValueError
 from transforms.records import RECORD_SCHEMA
 from transforms.sql import tables
 from transforms.sql.connector_list import CONNECTORS
-from transforms.sql.connectors import Connector, Option, duration
 from transforms.sql.errors import Script
 from transforms.sql.expression import Failure
 from transforms.sql.job import SETTINGS
@@ -37,8 +38,30 @@ from transforms.sql.writer_types import SchemaMismatch
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
-Flags = type[JobOptions] | type[aml.AmlOptions] | type[sql_job.SqlJobOptions]
-OWN_FLAGS: dict[str, Flags] = {"aml": aml.AmlOptions, "sql_job": sql_job.SqlJobOptions}
+Flags = (
+    type[JobOptions]
+    | type[RunnerOptions]
+    | type[aml.AmlOptions]
+    | type[aml_velocity.AmlVelocityOptions]
+    | type[sql_job.SqlJobOptions]
+)
+OWN_FLAGS: dict[str, Flags] = {
+    "aml": aml.AmlOptions,
+    "aml_velocity": aml_velocity.AmlVelocityOptions,
+    "sql_job": sql_job.SqlJobOptions,
+}
+# Beam's, and those of protoc.
+OTHERS_FLAGS = {
+    "--help",
+    "--runner",
+    "--job_endpoint",
+    "--parallelism",
+    "--prism_location",
+    "--environment_type",
+    "--environment_config",
+    "--include_imports",
+    "--descriptor_set_out",
+}
 CONNECTOR_TABLES = re.compile(
     r"(<!-- connectors:.*?-->\n).*?(<!-- end of connectors -->)", re.DOTALL
 )
@@ -103,31 +126,6 @@ def sql_blocks() -> list[Any]:
     ]
 
 
-MANY = 8
-"""More aliases than this are told of in one sentence."""
-
-
-def option_row(option: Option) -> str:
-    default = str(option.default).lower() if isinstance(option.default, bool) else option.default
-    default = f"{default:g} s" if option.read is duration else default
-    said = "required" if option.required else "" if default is None else f"`{default}`"
-    text = option.help
-    if option.choices:
-        text += f" ({', '.join(f'`{choice}`' for choice in option.choices)})"
-    return f"| `{option.name}` | {said} | {text} |".replace("|  |", "| |")
-
-
-def connector_table(connector: Connector) -> str:
-    roles = " and ".join(sorted(role.value for role in connector.roles))
-    head = f"### {connector.name}\n\nA {roles}. {connector.help}\n"
-    rows = ["| option | default | what it says |", "|---|---|---|"]
-    rows += [option_row(option) for option in connector.options]
-    aliases = [f"`{new}` is also called `{old}`." for old, new in connector.aliases.items()]
-    if len(aliases) > MANY:
-        aliases = ["Flink's names of these options, which hold the format's, are taken as well."]
-    return "\n".join([head, *rows, *(["", *aliases] if aliases else [])])
-
-
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that the AML job wrote."""
@@ -154,7 +152,7 @@ def test_every_command_on_a_page_takes_its_flags() -> None:
 
 
 def test_every_flag_that_a_page_names_is_known() -> None:
-    ours = flags_of(JobOptions, *OWN_FLAGS.values()) | {"--help", "--runner", "--flag"}
+    ours = flags_of(JobOptions, RunnerOptions, *OWN_FLAGS.values()) | OTHERS_FLAGS | {"--flag"}
     for path in PAGES:
         text = re.sub(r"unknown flag --\S*", "", path.read_text(encoding="utf-8"))
         named = set(re.findall(r"(?<![\w-])--[a-z]\w+", text))

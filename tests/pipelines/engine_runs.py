@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,14 +89,14 @@ def run_engine(
     engine: Engine = Engine.AUTO,
     flags: Sequence[str] = LOCAL,
     recording: str | None = None,
-    **values: str,
+    values: Mapping[str, str] | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """The lines of all files that a script writes, by the sink's name and "dead_letters".
     `recording` stands in for its topics."""
     out.mkdir(parents=True, exist_ok=True)
     text = MixedJobText(
         Script("job.sql", script),
-        {**values, "OUTPUT_DIR": str(out)},
+        {**(values or {}), "OUTPUT_DIR": str(out)},
         stand_ins=StandIns(recording, str(out)),
         engine=engine,
     )

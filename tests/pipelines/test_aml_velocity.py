@@ -90,7 +90,7 @@ def check(out: Path, expansion: str, runner: tuple[str, ...], *flags: str) -> No
         expansion,
         flags=runner,
         recording=str(aml_velocity.RECORDING),
-        **given,
+        values=given,
     )
     assert len(found["made"]) > 300
     wanted = expected(found["made"], given)

@@ -76,7 +76,8 @@ def stream() -> TestStream:
     for watermark, minutes in steps:
         events = events.advance_watermark_to(minute(watermark) / 1_000_000)
         events = events.add_elements([transfers(*minutes)])
-    return events.advance_watermark_to_infinity()
+    stream: TestStream = events.advance_watermark_to_infinity()
+    return stream
 
 
 @pytest.fixture

@@ -28,10 +28,11 @@ def on_batches(function: BatchFunction, inputs: Sequence[pl.Expr], returns: pl.D
     column = pl.map_batches(inputs, on_batch, return_dtype=returns)
     # Of literals alone polars sees a column of one row, and refuses it beside others unless told
     # that it is a scalar.
-    return column.first() if all(_is_scalar(one) for one in inputs) else column
+    return column.first() if all(is_scalar(one) for one in inputs) else column
 
 
-def _is_scalar(column: pl.Expr) -> bool:
+def is_scalar(column: pl.Expr) -> bool:
+    """Whether a column is computed from literals alone."""
     # Columns that come from no named column: a list's elements, and whatever counts the rows.
     unnamed = _UNNAMED_COLUMNS.search(_QUOTED.sub("", str(column)))
     return not column.meta.root_names() and unnamed is None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from transforms.sql.compile_division import whole_quotient
 from transforms.sql.expression import Call, Expression, Failure
 from transforms.sql.functions.arguments import (
     expect_count,
@@ -185,14 +186,15 @@ def modulo(call: Call) -> Expression:
     if scale == 0 and all(kind.scale is None for kind in kinds):
         kind = kinds[1] if kinds[1].is_integer else INT
         left, right = left.cast(pl.Int64()), right.cast(pl.Int64())
+        # Not by abs(), which the smallest number has not.
+        signed = left - whole_quotient(left, right, pl.Int64()) * right
     else:
         whole_digits = min((kind.precision or 19) - (kind.scale or 0) for kind in kinds)
         kind = decimal(min(MAX_DECIMAL_PRECISION, whole_digits + scale), scale)
         dtype = pl.Decimal(MAX_DECIMAL_PRECISION, scale)
         left, right = left.cast(dtype), right.cast(dtype)
+        remainder = left.abs() % pl.when(right != 0).then(right).abs()
+        signed = pl.when(left < 0).then(-remainder).otherwise(remainder)
     zero = right == 0
-    safe = pl.when(~zero).then(right).abs()
-    remainder = left.abs() % safe
-    signed = pl.when(left < 0).then(-remainder).otherwise(remainder)
     message = "division by zero; guard it with NULLIF or CASE"
     return result(call, signed, kind, [refusal(call, zero, message, left)])
