@@ -83,6 +83,12 @@ class Bank:
         finally:
             consumer.close()
 
+    def restart_connectors(self) -> None:
+        """Starts those again that have failed."""
+        for connector in self.connectors:
+            if connector.state().startswith("FAILED"):
+                connector.restart()
+
     def everything(self) -> Mark:
         """A group that has read nothing."""
         return Mark(fresh_name("group"))

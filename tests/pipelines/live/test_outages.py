@@ -23,7 +23,8 @@ def test_a_customer_database_that_is_stopped_is_waited_for(
         for _ in range(5):
             bank.cards.step()
         job.wait_for_words("attempt 2 of")
-    # Its connector has lost the same database.
+    # Its connector has lost the same database, and Debezium wants to be started again.
+    bank.restart_connectors()
     bank.transfers.step()
     received.wait_for(lambda: bank.changes_since(mark), job)
     received.check(bank.changes_since(mark))
