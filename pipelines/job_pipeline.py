@@ -16,6 +16,7 @@ from transforms.dead_letters import Origin
 from transforms.sql.beam_sql import RunBeamSql
 from transforms.sql.beam_sql_job import MixedJobText, MixedPlan
 from transforms.sql.run import RunStatements
+from transforms.topic_batches import KeepTopics
 
 
 def build(
@@ -35,10 +36,15 @@ def build(
     ends = not config.follow
     rows: dict[str, list[Batches]] = {}
     letters: list[Batches] = []
+    shared: dict[int, Any] = {}
     for source in sources:
         name = source.table.name
         sinks = dict.fromkeys(branch.sink.name for branch in plan.reading(source.table))
-        records: Any = pipeline | f"Read {name}" >> source.read
+        if id(source.read) not in shared:
+            shared[id(source.read)] = pipeline | f"Read {name}" >> source.read
+        records: Any = shared[id(source.read)]
+        if sum(other.read is source.read for other in sources) > 1:
+            records |= f"Topics of {name}" >> beam.ParDo(KeepTopics(source.topics))
         outputs = records | f"Run {name}" >> RunStatements(
             text=text,
             source=name,

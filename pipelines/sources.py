@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -31,7 +31,7 @@ class Source:
     """A table that a job reads: the transform that gives its records, and their schemas.
 
     told: what will be read, for a person. kafka: the topics and what of them a run reads, where
-    this process knows it.
+    this process knows it. topics: the table's own, where `read` is the same for several tables.
     """
 
     table: Table
@@ -39,6 +39,7 @@ class Source:
     schemas: SchemaSource
     told: str | None = None
     kafka: ReadPlan | None = None
+    topics: tuple[str, ...] = ()
 
 
 def recording(table: Table) -> Recording:
@@ -98,39 +99,52 @@ def open_sources(
     Raises what `pipelines.command` tells of: RecordingError, KafkaError, RegistryError, SqlError.
     """
     topics = topics_of(job, plan, config, runner, goes_on=goes_on)
+    java_reads = (
+        _java_reads(plan, topics, options) if runner.kafka_reader is KafkaReader.JAVA else {}
+    )
     sources = []
     for table in plan.sources():
-        if table.name in topics:
-            if not goes_on:
-                schema_registry(table).check()
-            by_time = table.name in sources_by_time(plan)
-            sources.append(
-                _open_topics(table, topics[table.name], options, runner, by_time=by_time)
-            )
+        if table.name not in topics:
+            recording(table).check()
+            schemas = RecordingSchemas(str(table.options["path"]))
+            read = ReadRecording(recording(table), config.batch_size)
+            sources.append(Source(table, read, schemas))
             continue
-        recording(table).check()
-        schemas = RecordingSchemas(str(table.options["path"]))
-        read = ReadRecording(recording(table), config.batch_size)
-        sources.append(Source(table, read, schemas))
+        if not goes_on:
+            schema_registry(table).check()
+        if table.name in java_reads:
+            source, given = topics[table.name], java_reads[table.name]
+            told = source.describe()
+            sources.append(Source(table, given, schema_registry(table), told, topics=source.topics))
+            continue
+        planned = plan_read(topics[table.name])
+        told = f"{table.name}: {planned.describe()}"
+        native = ReadTopics(topics[table.name], planned)
+        sources.append(Source(table, native, schema_registry(table), told, planned))
     return sources
 
 
-def _open_topics(
-    table: Table,
-    source: KafkaSource,
-    options: PipelineOptions,
-    runner: Runner,
-    *,
-    by_time: bool,
-) -> Source:
-    if runner.kafka_reader is KafkaReader.JAVA:
-        flags = options.view_as(RunnerOptions)
-        java = JavaTransforms(flags.expansion_service, makes_batches=bool(flags.java_batches))
-        read = ReadTopicsWithKafkaIO(KafkaIORead(source, java, event_time=by_time))
-        return Source(table, read, schema_registry(table), source.describe())
-    plan = plan_read(source)
-    told = f"{table.name}: {plan.describe()}"
-    return Source(table, ReadTopics(source, plan), schema_registry(table), told, plan)
+def _java_reads(
+    plan: MixedPlan, topics: Mapping[str, KafkaSource], options: PipelineOptions
+) -> dict[str, ReadTopicsWithKafkaIO]:
+    """The KafkaIO of each table. Tables that are read alike share one, which reads all of their
+    topics: each costs a Java stage of its own, and two of them in one job have hung on Flink."""
+    flags = options.view_as(RunnerOptions)
+    java = JavaTransforms(flags.expansion_service, makes_batches=bool(flags.java_batches))
+    timed = sources_by_time(plan)
+    alike: dict[tuple[str, bool], list[str]] = {}
+    for name, source in topics.items():
+        # A pattern is nobody else's; of topics everything but their names has to be the same.
+        rest = dataclasses.replace(source, topics=("any",)) if source.topics else name
+        alike.setdefault((repr(rest), name in timed), []).append(name)
+    reads: dict[str, ReadTopicsWithKafkaIO] = {}
+    for (_, by_time), names in alike.items():
+        every = tuple(dict.fromkeys(topic for name in names for topic in topics[name].topics))
+        source = topics[names[0]]
+        whole = dataclasses.replace(source, topics=every) if source.topics else source
+        read = ReadTopicsWithKafkaIO(KafkaIORead(whole, java, event_time=by_time))
+        reads |= dict.fromkeys(names, read)
+    return reads
 
 
 def offsets_to_read(sources: Sequence[Source]) -> int | None:
