@@ -26,8 +26,9 @@ aml: $(VENV)/.run ## Run the AML job on the shipped recordings; flags go in ARGS
 
 install: $(VENV)/.run $(VENV)/.test $(VENV)/.lint ## Install everything that a contributor needs into .venv
 
+# Two processes: one for the tests that need servers, one for the others.
 test: $(VENV)/.test native-if-possible ## Run the tests; flags of pytest go in ARGS="..."
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.lint ## Check style and formatting
 	@$(BIN)/ruff check .

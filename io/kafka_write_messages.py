@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import polars as pl
 import pyarrow as pa
@@ -38,8 +38,9 @@ def messages_of(rows: pa.RecordBatch, names: Sequence[str]) -> Iterable[Message]
 
 def size_of(rows: pa.RecordBatch) -> int:
     """Bytes of all keys and payloads."""
-    sizes = (pl.Series(rows.column(name)).bin.size().sum() for name in ("payload", "key"))
-    return sum(int(size) for size in sizes)
+    columns: list[Any] = [rows.column(name) for name in ("payload", "key")]
+    # Of a column without a value Arrow has no sum.
+    return sum(pc.sum(pc.binary_length(one)).as_py() or 0 for one in columns)
 
 
 def _headers(rows: pa.RecordBatch, names: Sequence[str]) -> Iterable[Headers]:

@@ -15,10 +15,13 @@ hypothesis.settings.load_profile("kamiflow")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is slow, but in CI or where the command says which marks it wants."""
-    if os.environ.get("CI") == "true" or config.getoption("-m"):
-        return
+    """Keeps the tests that need servers together, and leaves out what is slow, but in CI or where
+    the command says which marks it wants."""
+    with_slow = os.environ.get("CI") == "true" or bool(config.getoption("-m"))
     slow = pytest.mark.skip(reason="slow: runs where CI=true, or with -m slow")
     for item in items:
-        if "slow" in item.keywords:
+        if "stack_session" in getattr(item, "fixturenames", ()):
+            # One process of pytest-xdist has the servers; the others run the rest meanwhile.
+            item.add_marker(pytest.mark.xdist_group("stack"))
+        if "slow" in item.keywords and not with_slow:
             item.add_marker(slow)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 import confluent_kafka
-from google.api_core.exceptions import DeadlineExceeded
+from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError
 from google.pubsub_v1.services.subscriber import SubscriberClient
 from google.pubsub_v1.types import PullRequest, PullResponse
 
@@ -20,6 +20,10 @@ _PULL_SECONDS = 1.0
 _PULL_MESSAGES = 1_000
 _PULLING_THREADS = 2
 _ASK_SECONDS = 20.0
+
+
+class SinkGone(RuntimeError):
+    """A sink does not tell any more what has arrived."""
 
 
 class Arrived(NamedTuple):
@@ -39,7 +43,7 @@ class LiveSink(Protocol):
     def topic(self) -> str: ...
 
     def count(self) -> int:
-        """How many messages have arrived."""
+        """How many messages have arrived. Raises SinkGone."""
 
     def span_seconds(self) -> float:
         """From the first message's arrival to the last one's."""
@@ -102,6 +106,7 @@ class PubSubSink:
         self._kept: list[Arrived] = []
         self._count = 0
         self._first, self._last = float("inf"), 0.0
+        self._error: GoogleAPICallError | None = None
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._threads = [
@@ -113,8 +118,11 @@ class PubSubSink:
 
     def _pull_on(self, pubsub: PubSub) -> None:
         with subscriber(pubsub) as client:
-            while not self._closed.is_set():
-                self._take(client)
+            while not self._closed.is_set() and self._error is None:
+                try:
+                    self._take(client)
+                except GoogleAPICallError as error:
+                    self._error = error
 
     def _take(self, client: SubscriberClient) -> None:
         request = PullRequest(subscription=self._subscription, max_messages=_PULL_MESSAGES)
@@ -140,6 +148,12 @@ class PubSubSink:
                 self._kept += map(Arrived, data, times)
 
     def count(self) -> int:
+        if self._error is not None:
+            message = (
+                f"Pub/Sub's emulator failed after {self._count:,} messages ({self._error}); its "
+                "log says why; out of memory, it needs fewer --pubsub_records"
+            )
+            raise SinkGone(message)
         return self._count
 
     def span_seconds(self) -> float:

@@ -26,12 +26,15 @@ from tests.benchmarks.live_parts import PARTS
 from tests.benchmarks.live_processes import Usage
 from tests.benchmarks.live_runs import Backlog, Bench, percentile
 from tests.benchmarks.live_script import SINKS
+from tests.benchmarks.live_sinks import SinkGone
 from tests.stack.servers import Kafka, Registry
 from tests.stack.session import session
 from tests.stack.topics import Topics
 
 FEW_RECORDS = 2_000
 """Of the runs that compare the runners; what such a run costs is the start-up."""
+MOST_PUBSUB_RECORDS = 200_000
+"""The emulator keeps in its memory, of half a gigabyte, what is not pulled yet."""
 LIVE_PER_SECOND = 500
 LIVE_SECONDS = 30.0
 
@@ -41,9 +44,9 @@ Pair = tuple[str, str]
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is to be measured."""
+    """What is to be measured; records: of a backlog, by the sink."""
 
-    records: int
+    records: dict[str, int]
     repeats: int
     pairs: tuple[Pair, ...]
     parts: bool
@@ -69,13 +72,14 @@ class Measurements:
 
     def run(self) -> None:
         self.compare()
-        topic = self.bench.filled(self.plan.records)
+        filled = {count: self.bench.filled(count) for count in set(self.plan.records.values())}
+        topics = {sink: filled[count] for sink, count in self.plan.records.items()}
         for _ in range(self.plan.repeats):
             if self.plan.parts:
                 for part in PARTS:
-                    self.parts[part].append(self.part(part, topic))
+                    self.parts[part].append(self.part(part, topics["kafka"]))
             for pair in self.plan.pairs:
-                self.try_(pair, functools.partial(self.measure, pair, topic))
+                self.try_(pair, functools.partial(self.measure, pair, topics[pair[1]]))
         self.report()
         if self.plan.live:
             self.report_live()
@@ -84,13 +88,14 @@ class Measurements:
         """Runs it; a job that fails is told of and does not end the others."""
         try:
             run()
-        except JobFailed as error:
+        except (JobFailed, SinkGone) as error:
             say(f"FAILED {' -> '.join(pair)}: {error}")
 
     def measure(self, pair: Pair, topic: str) -> None:
         name, sink = pair
-        found = self.bench.backlog(self.runners[name], sink, topic, self.plan.records)
+        found = self.bench.backlog(self.runners[name], sink, topic, self.plan.records[sink])
         self.many[pair].append(found)
+        say(f"{name} -> {sink}: {found.seconds:.0f} s, {found.cpu_seconds:.1f} CPU s")
 
     def compare(self) -> None:
         """Stops unless all runners make the same messages of the same records."""
@@ -118,7 +123,8 @@ class Measurements:
 
     def report(self) -> None:
         load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-        say(f"\n{self.plan.records:,} records; load {load} on {os.cpu_count()} cores")
+        counts = ", ".join(f"{count:,} to {sink}" for sink, count in self.plan.records.items())
+        say(f"\nrecords: {counts}; load {load} on {os.cpu_count()} cores")
         plain = self.report_parts() if self.plan.parts else None
         say(
             f"\n{'job':18}{'records/s':>11}{'whole':>9}{'CPU s/M':>9}{'to plain':>9}"
@@ -131,7 +137,7 @@ class Measurements:
         say("CPU s/M without the start-up, which is what a run over few records takes.")
 
     def line(self, pair: Pair, runs: list[Backlog], plain: float | None) -> str:
-        few = self.few[pair]
+        few, records = self.few[pair], self.plan.records[pair[1]]
         span = statistics.median(run.span_seconds for run in runs)
         whole = statistics.median(run.seconds for run in runs)
         by_process: dict[str, Usage] = {}
@@ -139,9 +145,9 @@ class Measurements:
             start = few.usage.get(name, Usage()).cpu_seconds
             cpu = statistics.median(run.usage.get(name, Usage()).cpu_seconds for run in runs)
             peak = max(run.usage.get(name, Usage()).peak_mebibytes for run in runs)
-            by_process[name] = Usage(self.a_million(cpu - start), peak)
+            by_process[name] = Usage((cpu - start) / records * 1e6, peak)
         broker = {
-            name: self.a_million(statistics.median(run.broker[name].cpu_seconds for run in runs))
+            name: statistics.median(run.broker[name].cpu_seconds for run in runs) / records * 1e6
             for name in runs[0].broker
         }
         cpu = sum(one.cpu_seconds for one in by_process.values())
@@ -151,7 +157,6 @@ class Measurements:
             for name, one in by_process.items()
         )
         servers = ", ".join(f"{name} {one:.1f}" for name, one in broker.items())
-        records = self.plan.records
         return (
             f"{' -> '.join(pair):18}{records / span:11,.0f}{records / whole:9,.0f}{cpu:9.1f}{ratio}"
             f"  {told}; start {few.cpu_seconds:.1f} s; servers {servers}"
@@ -173,7 +178,8 @@ class Measurements:
         return self.a_million(plain)
 
     def a_million(self, cpu_seconds: float) -> float:
-        return cpu_seconds / self.plan.records * 1e6
+        """Of the parts, which read what the jobs to Kafka read."""
+        return cpu_seconds / self.plan.records["kafka"] * 1e6
 
     def report_live(self) -> None:
         say(f"\n{LIVE_PER_SECOND} records/s for {LIVE_SECONDS:.0f} s, --follow; seconds")
@@ -201,6 +207,9 @@ def chosen(text: str, among: tuple[str, ...]) -> tuple[str, ...]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument(
+        "--pubsub_records", type=int, default=MOST_PUBSUB_RECORDS, help="at most, to Pub/Sub"
+    )
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--runners", type=functools.partial(chosen, among=RUNNERS), default=RUNNERS)
     parser.add_argument("--sinks", type=functools.partial(chosen, among=SINKS), default=SINKS)
@@ -209,7 +218,11 @@ def main() -> None:
     parser.add_argument("--no_parts", action="store_true", help="leave out the work without Beam")
     flags = parser.parse_args()
     pairs = tuple((name, sink) for name in flags.runners for sink in flags.sinks)
-    plan = Plan(flags.records, flags.repeats, pairs, not flags.no_parts, not flags.no_live)
+    records = {
+        "kafka": flags.records,
+        "pubsub": min(flags.records, flags.pubsub_records),
+    }
+    plan = Plan(records, flags.repeats, pairs, not flags.no_parts, not flags.no_live)
     needs = {"kafka", "registry", *(need for name in flags.runners for need in NEEDS[name])}
     with session(say) as stack, tempfile.TemporaryDirectory() as folder:
         stack.begin([*needs, *({"pubsub"} & set(flags.sinks))])

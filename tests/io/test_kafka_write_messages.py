@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_io.kafka_write_errors import Refusal
-from pipeline_io.kafka_write_messages import messages_of, refused_rows
+from pipeline_io.kafka_write_messages import messages_of, refused_rows, size_of
 from pipeline_io.record_schema import ATTRIBUTES, REFUSED_ROWS
 from tests.io.kafka_sink_rows import sink_rows
 
@@ -34,6 +34,14 @@ def test_each_row_is_a_message_whose_headers_are_its_attributes_without_nulls(
         assert (headers or []) == [
             (name, given[name]) for name in names if given.get(name) is not None
         ]
+
+
+@given(ROWS, st.integers(0, 3))
+def test_the_size_of_rows_is_that_of_their_payloads_and_keys(
+    rows: list[tuple[bytes, bytes | None, dict[str, str | None] | None]], start: int
+) -> None:
+    whole = sink_rows([row[0] for row in rows], [row[1] for row in rows])
+    assert size_of(whole.slice(start)) == sum(len(row[0] + (row[1] or b"")) for row in rows[start:])
 
 
 def test_other_columns_are_refused() -> None:
