@@ -14,6 +14,8 @@ hypothesis.settings.register_profile("kamiflow", deadline=None)
 hypothesis.settings.load_profile("kamiflow")
 
 
+# Before pytest-xdist reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keeps the tests that need servers together, and leaves out what is slow, but in CI or where
     the command says which marks it wants."""

@@ -109,7 +109,7 @@ class Bench:
                     job.until(lambda: to.count() >= records, patience)
                 usage = job.end(by_itself=runner.ends, patience_seconds=patience)
             seconds = time.perf_counter() - began
-            found = settled(to)
+            found = settled(to, records)
             # What is delivered twice is no fault, what is missing is one.
             if found < records or (runner.ends and found > records):
                 message = f"{runner.name} to {sink}: {found:,} messages of {records:,} records"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ from google.pubsub_v1.types import PullRequest, PullResponse
 from tests.stack.servers import Kafka, PubSub
 from tests.stack.topics import PubSubTopic, Topics, fresh_pubsub_topic, subscriber
 
-_PULL_SECONDS = 1.0
+_PULL_SECONDS = 5.0
+_LATE_SECONDS = 40.0
 _PULL_MESSAGES = 1_000
 _PULLING_THREADS = 2
 _ASK_SECONDS = 20.0
@@ -104,7 +106,7 @@ class PubSubSink:
         self._subscription = topic.subscription
         self._keep = keep
         self._kept: list[Arrived] = []
-        self._count = 0
+        self._seen: set[str] = set()
         self._first, self._last = float("inf"), 0.0
         self._error: GoogleAPICallError | None = None
         self._lock = threading.Lock()
@@ -141,20 +143,22 @@ class PubSubSink:
         ids = [one.ack_id for one in received]
         client.acknowledge(subscription=self._subscription, ack_ids=ids)
         with self._lock:
-            self._count += len(received)
+            # A pull whose answer came too late is delivered again.
+            new = [one.message.message_id not in self._seen for one in received]
+            self._seen.update(one.message.message_id for one in received)
             self._first, self._last = min(self._first, *times), max(self._last, *times)
             if self._keep:
                 data = (one.message.data for one in received)
-                self._kept += map(Arrived, data, times)
+                self._kept += itertools.compress(map(Arrived, data, times), new)
 
     def count(self) -> int:
         if self._error is not None:
             message = (
-                f"Pub/Sub's emulator failed after {self._count:,} messages ({self._error}); its "
+                f"Pub/Sub's emulator failed after {len(self._seen):,} messages ({self._error}); its "
                 "log says why; out of memory, it needs fewer --pubsub_records"
             )
             raise SinkGone(message)
-        return self._count
+        return len(self._seen)
 
     def span_seconds(self) -> float:
         return (self._last - self._first) / 1000
@@ -189,10 +193,11 @@ def pubsub_sink(pubsub: PubSub, *, keep: bool) -> Iterator[LiveSink]:
             sink.close()
 
 
-def settled(sink: LiveSink, quiet_seconds: float = 2.0) -> int:
-    """The count when none has come for a while."""
+def settled(sink: LiveSink, records: int, quiet_seconds: float = 1.0) -> int:
+    """The count, when it has reached `records` (or it is too late for that) and stays as it is."""
+    late = time.monotonic() + _LATE_SECONDS
     count, since = sink.count(), time.monotonic()
-    while time.monotonic() - since < quiet_seconds:
+    while time.monotonic() < (late if count < records else since + quiet_seconds):
         time.sleep(0.1)
         if sink.count() != count:
             count, since = sink.count(), time.monotonic()
