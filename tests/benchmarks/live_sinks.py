@@ -154,8 +154,8 @@ class PubSubSink:
     def count(self) -> int:
         if self._error is not None:
             message = (
-                f"Pub/Sub's emulator failed after {len(self._seen):,} messages ({self._error}); its "
-                "log says why; out of memory, it needs fewer --pubsub_records"
+                f"Pub/Sub's emulator failed after {len(self._seen):,} messages ({self._error}); "
+                "its log says why; out of memory, it needs fewer --pubsub_records"
             )
             raise SinkGone(message)
         return len(self._seen)
