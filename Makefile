@@ -15,7 +15,7 @@ DEPENDENCIES := setup.py pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 # Two installations into one .venv at a time would tread on each other under -j.
 .NOTPARALLEL:
-.PHONY: help aml install test lint types format golden native native-if-possible bench bench-live \
+.PHONY: help aml install test test-slow lint types format golden native native-if-possible bench bench-live \
 	live-demo stack-up stack-down constraints clean
 
 help: ## Show this help
@@ -26,9 +26,11 @@ aml: $(VENV)/.run ## Run the AML job on the shipped recordings; flags go in ARGS
 
 install: $(VENV)/.run $(VENV)/.test $(VENV)/.lint ## Install everything that a contributor needs into .venv
 
-# Two processes: one for the tests that need servers, one for the others.
 test: $(VENV)/.test native-if-possible ## Run the tests; flags of pytest go in ARGS="..."
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(VENV)/.test native-if-possible ## Run the tests of faults and of other runners, which take long
+	@$(BIN)/python -m pytest -m slow $(ARGS)
 
 lint: $(VENV)/.lint ## Check style and formatting
 	@$(BIN)/ruff check .

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import hypothesis
 import pytest
 
@@ -14,16 +12,34 @@ hypothesis.settings.register_profile("kamiflow", deadline=None)
 hypothesis.settings.load_profile("kamiflow")
 
 
-# Before pytest-xdist reads the groups.
-@pytest.hookimpl(tryfirst=True)
+# Faults, restarts and runners that start anew for each test: minutes on two cores, much longer on a
+# machine that is busy with something else.
+SLOW_FILES = {
+    "test_aml_velocity_late.py",
+    "test_kafka_follow_live.py",
+    "test_kafka_java_streaming.py",
+    "test_kafka_live_outage.py",
+    "test_kafka_writer.py",
+    "test_killed_jobs.py",
+    "test_outages.py",
+    "test_servers.py",
+    "test_servers_away.py",
+    "test_two_engines_windows.py",
+}
+SLOW_SERVERS = {"flink", "prism"}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keeps the tests that need servers together, and leaves out what is slow, but in CI or where
-    the command says which marks it wants."""
-    with_slow = os.environ.get("CI") == "true" or bool(config.getoption("-m"))
-    slow = pytest.mark.skip(reason="slow: runs where CI=true, or with -m slow")
+    """Leaves out what is slow, unless the command says which marks it wants: -m slow."""
+    skip = pytest.mark.skip(reason="slow; runs with -m slow")
     for item in items:
-        if "stack_session" in getattr(item, "fixturenames", ()):
-            # One process of pytest-xdist has the servers; the others run the rest meanwhile.
-            item.add_marker(pytest.mark.xdist_group("stack"))
-        if "slow" in item.keywords and not with_slow:
-            item.add_marker(slow)
+        servers = SLOW_SERVERS & set(getattr(item, "fixturenames", ()))
+        if (
+            item.path.name in SLOW_FILES
+            or servers
+            or "-prism" in item.name
+            or "[prism" in item.name
+        ):
+            item.add_marker(pytest.mark.slow)
+        if "slow" in item.keywords and not config.getoption("-m"):
+            item.add_marker(skip)
