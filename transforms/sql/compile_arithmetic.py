@@ -106,22 +106,17 @@ def _numbers(
     if sign in _OPERATORS:
         return Expression(_OPERATORS[sign](first, second), common, failures)
     if not exact:
-        return Expression(first / _as_column(second), common, failures)
+        if is_scalar(second):
+            # As a column: polars multiplies by the reciprocal of a constant divisor, which is off
+            # by the last digit of some quotients.
+            second = pl.when(first.is_not_null()).then(second)
+        return Expression(first / second, common, failures)
     quotient = whole_quotient(first, second, polars_type(common))
     if sign == "/":
         return Expression(quotient, common, failures)
     remainder = first - quotient * second
     # Flink types a remainder as its divisor, which is always wide enough for it.
     return Expression(remainder.cast(polars_type(right.type)), right.type, failures)
-
-
-def _as_column(divisor: pl.Expr) -> pl.Expr:
-    """A constant as a column: polars multiplies by the reciprocal of a constant divisor, which is
-    off by the last digit of some quotients."""
-    if not is_scalar(divisor):
-        return divisor
-    constant = pl.select(divisor).to_series()
-    return pl.repeat(constant.item(), pl.len(), dtype=constant.dtype)
 
 
 def negative(operand: Expression, place: exp.Expr) -> Expression:

@@ -30,6 +30,7 @@ def told(given: Mapping[str, str]) -> str:
 def test_a_sink_without_options_has_no_key_and_writes_at_least_once() -> None:
     assert options({}) == {
         "value.fields-include": "ALL",
+        "sink.headers": "event_id;order_key;table;op",
         "sink.partitioner": "default",
         "sink.delivery-guarantee": "at-least-once",
     }

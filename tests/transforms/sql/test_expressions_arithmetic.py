@@ -244,3 +244,9 @@ def test_months_move_a_timestamp_of_nanoseconds() -> None:
         at("2026-02-28 00:00:00.000001"),
         at("1970-01-31 00:00:00"),
     ]
+
+
+def test_a_double_is_divided_by_a_constant_as_by_a_column() -> None:
+    # polars alone multiplies by the reciprocal: 0.8333333333333333.
+    found = evaluate("a / 3", {"a": ("DOUBLE", [2.5, None, inf])})
+    assert found.values == [2.5 / 3, None, inf]
