@@ -115,15 +115,15 @@ def test_what_a_test_disturbed_is_repaired() -> None:
         listens(server.text("address"))
         server.pause()
         opened.repair()
-        assert _state(server.pids()["echo"]) != "T"
+        assert not _is_frozen(server.pids()["echo"], expected=False)
 
 
 def test_a_paused_server_is_frozen_until_it_is_resumed() -> None:
     with session() as opened:
         server = opened.server("echo", Server)
         with server.paused():
-            assert _state(server.pids()["echo"]) == "T"
-        assert _state(server.pids()["echo"]) != "T"
+            assert _is_frozen(server.pids()["echo"], expected=True)
+        assert not _is_frozen(server.pids()["echo"], expected=False)
 
 
 def test_sweeping_ends_what_a_dead_process_has_left_and_nothing_else(by_hand: Stack) -> None:
@@ -146,3 +146,12 @@ def _pids(stack: Stack) -> dict[str, int]:
 def _state(pid: int) -> str:
     """The letter by which Linux tells what a process does; T is stopped."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def _is_frozen(pid: int, *, expected: bool) -> bool:
+    """Whether a process comes to be as expected: a signal takes effect a moment after it is sent."""
+    for _ in range(100):
+        if (_state(pid) == "T") == expected:
+            return expected
+        time.sleep(0.05)
+    return not expected
