@@ -149,7 +149,7 @@ def _state(pid: int) -> str:
 
 
 def _is_frozen(pid: int, *, expected: bool) -> bool:
-    """Whether a process comes to be as expected: a signal takes effect a moment after it is sent."""
+    """Whether a process is frozen, waited for: a signal takes effect a moment after it is sent."""
     for _ in range(100):
         if (_state(pid) == "T") == expected:
             return expected
