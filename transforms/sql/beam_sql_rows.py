@@ -28,6 +28,7 @@ from transforms.sql.beam_sql_columns import (
 )
 from transforms.sql.beam_sql_plan import EVENT_TIME, WINDOW_START, BeamSqlBranch
 from transforms.sql.in_process import BranchRun, LookupOpener
+from transforms.sql.messages import binary_column
 from transforms.sql.refusals import Where
 from transforms.sql.sink_format import KEY, PAYLOAD, Registrar
 from transforms.sql.source import POSITION, SourceFrame
@@ -237,9 +238,6 @@ def row_record(row: Mapping[str, Any]) -> dict[str, object]:
 
 def _batch(rows: pl.DataFrame) -> pa.RecordBatch:
     """Encoded rows as SINK_ROWS; no one record is behind a row of a window."""
-    return sink_rows(_binary(rows[PAYLOAD]), _binary(rows[KEY]) if KEY in rows.columns else None)
-
-
-def _binary(values: pl.Series) -> pa.Array[Any]:
-    column: pa.Array[Any] = values.to_arrow(compat_level=pl.CompatLevel.oldest())
-    return column.cast(pa.large_binary())
+    return sink_rows(
+        binary_column(rows[PAYLOAD]), binary_column(rows[KEY]) if KEY in rows.columns else None
+    )

@@ -14,6 +14,7 @@ from transforms.incarnation import Incarnations
 from transforms.order_key import order_keys
 from transforms.source_coordinates import COORDINATE_FIELDS
 from transforms.sql.source import POSITION, polars_series
+from transforms.sql.source_envelope import is_envelope
 from transforms.sql.tables import RECORD_METADATA
 
 ORDER_KEY = "order_key"
@@ -109,11 +110,9 @@ def _no_events() -> pl.DataFrame:
 def _event_fields(group: DecodedGroup) -> pl.DataFrame | None:
     """op, the fields of `source` as `s.name`, and `transaction`; None if it is no envelope."""
     names = group.rows.schema.names
-    if "source" not in names or "op" not in names:
+    if not is_envelope(group.rows.schema):
         return None
     source: Any = group.rows.column("source")
-    if not pa.types.is_struct(source.type):
-        return None
     fields = {
         f"s.{field.name}": polars_series(values)
         for field, values in zip(source.type, source.flatten(), strict=True)

@@ -217,13 +217,11 @@ class BranchRun:
         rows = evaluated(query.select(POSITION, *self._format.outputs, *refused))
         refusals = self._refusals(frame, rows, failures, "project")
         encoded = self._format.encode(without(rows, refusals))
+        positions = encoded.rows[POSITION]
+        # By position: a record that a lookup multiplied is refused once.
         unwritten = {
-            position: self._unwritten(position, message)
-            for position, message in zip(
-                encoded.rows[POSITION].gather([row for row, _ in encoded.failures]),
-                [message for _, message in encoded.failures],
-                strict=True,
-            )
+            positions[row]: self._unwritten(positions[row], message)
+            for row, message in encoded.failures
         }
         refusals += unwritten.values()
         return without(encoded.rows, list(unwritten.values())), refusals

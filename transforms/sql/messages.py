@@ -12,6 +12,7 @@ from transforms.avro import Decoded, DecodedGroup
 from transforms.sink_rows import ATTRIBUTES, SINK_ROWS, records_at, sink_rows
 from transforms.sql.sink_format import KEY, PAYLOAD
 from transforms.sql.source import POSITION, polars_series
+from transforms.sql.source_envelope import is_envelope
 from transforms.sql.tables import Table
 
 _COMPUTED = ("event_id", "order_key")
@@ -24,11 +25,6 @@ def wanted_attributes(sink: Table) -> tuple[str, ...]:
     if names is not None:
         return tuple(name for name in ATTRIBUTES if name in str(names).split(";"))
     return ATTRIBUTES if sink.options.get("sink.attributes") else ()
-
-
-def takes_messages(sink: Table) -> bool:
-    """Whether the sink is one of messages, which it may refuse one by one."""
-    return sink.connector.messages
 
 
 class Attributes:
@@ -81,15 +77,6 @@ def _of_group(
     return frame.with_columns(nothing).select(POSITION, *ATTRIBUTES)
 
 
-def is_envelope(schema: pa.Schema) -> bool:
-    """Whether rows are change events in Debezium's envelope."""
-    return (
-        "op" in schema.names
-        and "source" in schema.names
-        and pa.types.is_struct(schema.field("source").type)
-    )
-
-
 def sink_batch(
     frames: Sequence[pl.DataFrame],
     records: pa.RecordBatch,
@@ -103,18 +90,19 @@ def sink_batch(
     rows = frames[0]
     if len(frames) > 1:
         rows = pl.concat(frames).sort(POSITION, maintain_order=True)
-    payload = _binary(rows[PAYLOAD])
-    if not takes_messages(sink):
+    payload = binary_column(rows[PAYLOAD])
+    if not sink.connector.messages:
         return sink_rows(payload)
     names = wanted_attributes(sink)
     return sink_rows(
         payload,
-        _binary(rows[KEY]) if KEY in rows.columns else None,
+        binary_column(rows[KEY]) if KEY in rows.columns else None,
         attributes.at(rows[POSITION], names) if attributes is not None and names else None,
         records_at(records, rows[POSITION].to_numpy()),
     )
 
 
-def _binary(values: pl.Series) -> pa.Array[Any]:
+def binary_column(values: pl.Series) -> pa.Array[Any]:
+    """Encoded rows or keys as SINK_ROWS has them, large_binary."""
     column: pa.Array[Any] = values.to_arrow(compat_level=pl.CompatLevel.oldest())
     return column.cast(pa.large_binary())

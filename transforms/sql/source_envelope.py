@@ -37,8 +37,13 @@ def with_kinds(raw: pl.LazyFrame) -> pl.LazyFrame:
     return raw.with_columns(written.alias(WRITTEN), (op == "d").alias(DELETED))
 
 
-def _has_source(schema: pa.Schema) -> bool:
-    return "source" in schema.names and pa.types.is_struct(schema.field("source").type)
+def is_envelope(schema: pa.Schema) -> bool:
+    """Whether rows are change events in Debezium's envelope."""
+    return (
+        "op" in schema.names
+        and "source" in schema.names
+        and pa.types.is_struct(schema.field("source").type)
+    )
 
 
 class EnvelopePlan:
@@ -52,7 +57,7 @@ class EnvelopePlan:
             for name in ("before", "after")
             if name in schema.names and pa.types.is_struct(schema.field(name).type)
         }
-        if "op" not in schema.names or not _has_source(schema):
+        if not is_envelope(schema):
             message = (
                 f"the topic's schema is not Debezium's envelope: it has the fields {schema.names}; "
                 f"declare {table.name} with 'value.format' = 'avro-confluent' and these columns"

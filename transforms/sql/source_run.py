@@ -15,7 +15,6 @@ import pyarrow as pa
 from transforms.avro import Decoded, DecodedGroup, Decoder, SchemaSource, decode
 from transforms.dead_letters import Refusal
 from transforms.records import check_records
-from transforms.sink_rows import SINK_ROWS as SINK_ROWS
 from transforms.sql.event_metadata import EventMetadata
 from transforms.sql.in_process import BranchRun
 from transforms.sql.messages import Attributes, sink_batch, wanted_attributes
