@@ -1,4 +1,4 @@
-"""Imports point one way: templates -> pipelines -> transforms, pipeline_io; kami stands alone."""
+"""Imports point one way: templates -> pipelines -> transforms, pipeline_io, kami."""
 
 import ast
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ FORBIDDEN = {
     "transforms": {"pipelines", "pipeline_io", "kami", "templates", "tests"},
     "io": {"pipelines", "transforms", "kami", "templates", "tests"},
     "kami": {"pipelines", "transforms", "pipeline_io", "apache_beam", "templates", "tests"},
-    "pipelines": {"kami", "templates", "tests"},
+    "pipelines": {"templates", "tests"},
     "templates": {"transforms", "pipeline_io", "kami", "tests"},
 }
 
