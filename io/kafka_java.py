@@ -111,9 +111,12 @@ class KafkaIORead:
 
     @property
     def discovery_seconds(self) -> int | None:
-        """How often to look for new partitions; not where the read ends."""
+        """How often to look for new partitions; not where the read ends, nor by event time:
+        what KafkaIO looks with (Beam's Watch) holds the watermark back, and no window would end."""
         seconds = self.source.discovery_seconds
-        return None if seconds is None or self.stop_after is not None else max(1, round(seconds))
+        if seconds is None or self.stop_after is not None or self.event_time:
+            return None
+        return max(1, round(seconds))
 
 
 def _reset(source: KafkaSource) -> str:

@@ -87,8 +87,18 @@ def follow(job: Runnable, sources: list[Source]) -> None:
                 sources = job.open_sources(goes_on=True)
 
 
-def until_stopped(result: PipelineResult) -> None:
-    """Waits for a pipeline without an end; Ctrl-C and SIGTERM cancel it. Raises what it raises."""
+FLINK_GOES_ON = (
+    "Beam's job server does not pass the cancellation on to Flink: there the job goes on, without "
+    "a Python worker if that was here; cancel it in Flink (`flink list`, `flink cancel JOB`), or "
+    "end a job server whose Flink is local"
+)
+
+
+def until_stopped(result: PipelineResult, after_cancel: str | None = None) -> None:
+    """Waits for a pipeline without an end; Ctrl-C and SIGTERM cancel it. Raises what it raises.
+
+    after_cancel: what is left to be done by hand on this runner then.
+    """
     ended = threading.Event()
     raised: list[BaseException] = []
 
@@ -110,6 +120,8 @@ def until_stopped(result: PipelineResult) -> None:
             with contextlib.suppress(Exception):
                 result.cancel()
                 ended.wait(CANCEL_SECONDS)
+            if after_cancel is not None:
+                LOGGER.warning(after_cancel)
             return
         if stopped.is_set():
             return

@@ -16,14 +16,14 @@ from apache_beam.runners.runner import PipelineResult
 from rich.console import Console
 
 from pipeline_io.kafka_fusion import steps_outside
-from pipelines.follow import follow, until_stopped
+from pipelines.follow import FLINK_GOES_ON, follow, until_stopped
 from pipelines.job_pipeline import build
 from pipelines.lookups import check_lookup_texts, check_lookups, describe_lookup
 from pipelines.options import FlagError, JobConfig, check_script_flags
 from pipelines.outcome import FinishedRun, tell
 from pipelines.progress import shown
 from pipelines.runner_flags import RunnerOptions
-from pipelines.runners import Runner, choose_runner, prepare_options
+from pipelines.runners import Kind, Runner, choose_runner, prepare_options
 from pipelines.sinks import check_sink_texts, check_sinks
 from pipelines.sources import Source, commit_all, open_sources, reads_kafka, topics_of
 from pipelines.summary import counts_of, refused_of, write_summary
@@ -146,7 +146,7 @@ def run_job(
             if runner.streams:
                 result = ready.start(sources)
                 with watched(watchdog_of(result, options, sources)):
-                    until_stopped(result)
+                    until_stopped(result, FLINK_GOES_ON if runner.kind is Kind.FLINK else None)
             else:
                 follow(ready, sources)
         return

@@ -53,6 +53,13 @@ def test_a_pattern_needs_the_projects_java() -> None:
     assert KafkaIORead(pattern, WITH_JAVA)
 
 
+def test_a_read_by_event_time_does_not_look_for_partitions() -> None:
+    looking = source(discovery_seconds=300.0)
+    assert KafkaIORead(looking).discovery_seconds == 300
+    # Beam's Watch would hold the watermark back, and no window would ever end.
+    assert KafkaIORead(looking, event_time=True).discovery_seconds is None
+
+
 def test_records_that_come_late_need_the_projects_java() -> None:
     late = source(watermark_delay_seconds=5)
     with pytest.raises(KafkaConfigError, match="may be 5 s late"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +54,6 @@ def test_prism_delivers_a_backlog_and_then_what_comes(
         running.wait_for(20_300)
     finally:
         running.kill()
-
-
-@pytest.fixture
-def fresh_flink(flink: Flink) -> Iterator[Flink]:
-    """A Flink without jobs of other tests, that restores nothing."""
-    yield flink
-    restore_from(Path(flink.text("configuration")), None)
-    # A job whose launcher is gone would be started again and again.
-    flink.kill()
-    flink.start()
 
 
 FLINK_FLAGS = (

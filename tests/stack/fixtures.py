@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import pytest
@@ -104,6 +105,12 @@ def pubsub(stack_session: Session) -> servers.PubSub:
 
 
 @pytest.fixture(scope="session")
+def bigquery(stack_session: Session) -> servers.BigQuery:
+    """An emulator of BigQuery."""
+    return _server(stack_session, "bigquery", servers.BigQuery)
+
+
+@pytest.fixture(scope="session")
 def beam_java(stack_session: Session) -> servers.BeamJava:
     """Beam's Java transforms."""
     return _server(stack_session, "beam_java", servers.BeamJava)
@@ -119,6 +126,18 @@ def prism(stack_session: Session) -> servers.Prism:
 def flink(stack_session: Session) -> servers.Flink:
     """Beam's Flink runner."""
     return _server(stack_session, "flink", servers.Flink)
+
+
+@pytest.fixture
+def fresh_flink(flink: servers.Flink) -> Iterator[servers.Flink]:
+    """A Flink whose jobs and whose checkpoint to restore are forgotten after the test."""
+    from tests.stack.flink import restore_from
+
+    yield flink
+    restore_from(Path(flink.text("configuration")), None)
+    # A job whose launcher is gone would be started again and again.
+    flink.kill()
+    flink.start()
 
 
 @pytest.fixture

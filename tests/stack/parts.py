@@ -14,6 +14,7 @@ _MODULES = (
     "mysql",
     "postgres",
     "pubsub",
+    "bigquery",
     "connect",
     "beam_java",
     "prism",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,21 +28,25 @@ class Replay:
         self._producer = Producer({"bootstrap.servers": brokers, "linger.ms": 50})
         self._ids = _registered(folder, SchemaRegistry.from_text(registry))
 
-    def send(self, times: int = 1) -> int:
-        """Sends all records so often, in their order; how many were sent."""
+    def send(self, times: int = 1, timestamps: Iterator[int] | None = None) -> int:
+        """Sends all records so often, in their order; how many were sent.
+
+        timestamps: the times of the records in Kafka in milliseconds; without them, now.
+        """
         sent = 0
         for _ in range(times):
             for batch in self._batches:
-                sent += self._send(batch)
+                sent += self._send(batch, timestamps or itertools.repeat(0))
         self._producer.flush()
         return sent
 
-    def _send(self, batch: pa.RecordBatch) -> int:
+    def _send(self, batch: pa.RecordBatch, timestamps: Iterator[int]) -> int:
         sent = 0
         for record in batch.to_pylist():
             topic = self.topics.get(str(record["topic"]))
             if topic is None:
                 continue
+            timestamp = next(timestamps)
             headers = [(header["key"], header["value"]) for header in record["headers"] or ()]
             while True:
                 try:
@@ -50,6 +55,8 @@ class Replay:
                         key=self._framed(record["key"]),
                         value=self._framed(record["value"]),
                         headers=headers,
+                        # 0 is now.
+                        timestamp=timestamp,
                     )
                     break
                 except BufferError:

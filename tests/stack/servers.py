@@ -206,6 +206,24 @@ class PubSub(Server):
         return self.text("project")
 
 
+class BigQuery(Server):
+    """An emulator of BigQuery."""
+
+    @property
+    def project(self) -> str:
+        return self.text("project")
+
+    @property
+    def rest_address(self) -> str:
+        """Of datasets, tables and queries; with http:// before it, BIGQUERY_EMULATOR_HOST."""
+        return self.text("rest_address")
+
+    @property
+    def storage_address(self) -> str:
+        """Of the Storage API, by gRPC without TLS."""
+        return self.text("storage_address")
+
+
 class BeamJava(Server):
     """Beam's Java transforms: what expands them and what runs them."""
 

@@ -53,18 +53,20 @@ class RefuseLateRows(beam.DoFn):
     dead letters, and count as `late`.
 
     Input: batches by one key, since what has passed is known by timers, which belong to keys. A
-    timer stands at the next end of a window. It holds the watermark back, so that no window ends
-    after this step before this step has heard of it. Rows that are late for some of their windows
-    leave as PARTLY_LATE, with the time that has passed, and count as `partly_late`.
+    timer stands at each end of a window to come. It holds the watermark back, so that no window
+    ends after this step before this step has heard of it. All are set at once: where one would set
+    the next, a runner takes a bundle for each, and a backlog of days an hour. Rows that are late
+    for some of their windows leave as PARTLY_LATE, with the time that has passed, and count as
+    `partly_late`.
     """
 
     PASSED = ReadModifyWriteStateSpec("passed", VarIntCoder())
-    PENDING = ReadModifyWriteStateSpec("pending", VarIntCoder())
-    LAST = ReadModifyWriteStateSpec("last", VarIntCoder())
+    BEGIN = ReadModifyWriteStateSpec("begin", VarIntCoder())
+    UNTIL = ReadModifyWriteStateSpec("until", VarIntCoder())
     TIMER = TimerSpec("window_end", TimeDomain.WATERMARK)
     PASSED_STATE = beam.DoFn.StateParam(PASSED)
-    PENDING_STATE = beam.DoFn.StateParam(PENDING)
-    LAST_STATE = beam.DoFn.StateParam(LAST)
+    BEGIN_STATE = beam.DoFn.StateParam(BEGIN)
+    UNTIL_STATE = beam.DoFn.StateParam(UNTIL)
     TIMER_PARAM = beam.DoFn.TimerParam(TIMER)
 
     def __init__(
@@ -98,8 +100,8 @@ class RefuseLateRows(beam.DoFn):
         self,
         element: tuple[int, pa.RecordBatch],
         passed_state: Any = PASSED_STATE,
-        pending_state: Any = PENDING_STATE,
-        last_state: Any = LAST_STATE,
+        begin_state: Any = BEGIN_STATE,
+        until_state: Any = UNTIL_STATE,
         timer: Any = TIMER_PARAM,
     ) -> Iterator[Any]:
         _, batch = element
@@ -114,15 +116,12 @@ class RefuseLateRows(beam.DoFn):
             self._counters["partly_late"].inc(int(partly.sum()))
             yield TaggedOutput(PARTLY_LATE, (passed, batch.filter(pa.array(partly))))
         if not late.all():
-            ends = self._next_ends(first[~late], passed)
-            pending = pending_state.read()
-            if pending is None or ends < pending:
-                pending_state.write(ends)
-                timer.set(Timestamp(micros=ends - MILLISECOND))
-            latest = last_state.read()
-            newest = int(last[~late].max())
-            if latest is None or newest > latest:
-                last_state.write(newest)
+            low = self._next_ends(first[~late], passed)
+            # On past the last row's windows, so that rows that come late after them are known; not
+            # for ever, or a job whose input has ended would never end.
+            high = int(last[~late].max()) + self.over.size
+            for end in self._unset_ends(low, high, begin_state, until_state):
+                timer.set(Timestamp(micros=end - MILLISECOND), dynamic_timer_tag=str(end))
         in_time = ~late & ~partly
         if in_time.all():
             yield batch
@@ -135,27 +134,32 @@ class RefuseLateRows(beam.DoFn):
         steps = np.where(behind >= 0, behind // self.over.slide + 1, 0)
         return int((first + steps * self.over.slide).min())
 
+    def _unset_ends(self, low: int, high: int, begin_state: Any, until_state: Any) -> list[int]:
+        """The ends of windows from `low` to `high` that have no timer yet; remembers them."""
+        slide = self.over.slide
+        begin = begin_state.read()
+        if begin is None:
+            ends = list(range(low, high + 1, slide))
+            begin, until = low, low - slide
+        else:
+            until = until_state.read()
+            steps = max(0, -(-(begin - low) // slide))
+            begin -= steps * slide
+            ends = list(range(begin, begin + steps * slide, slide))
+            ends += range(until + slide, high + 1, slide)
+        begin_state.write(begin)
+        until_state.write(max(until, ends[-1] if ends else until))
+        return ends
+
     @on_timer(TIMER)
     def passed(
-        self,
-        passed_state: Any = PASSED_STATE,
-        pending_state: Any = PENDING_STATE,
-        last_state: Any = LAST_STATE,
-        timer: Any = TIMER_PARAM,
+        self, tag: Any = beam.DoFn.DynamicTimerTagParam, passed_state: Any = PASSED_STATE
     ) -> None:
         """The watermark has come to the end of a window."""
-        ended = pending_state.read()
-        if ended is None:
-            return
+        ended = int(tag)
         before = passed_state.read()
-        passed_state.write(ended if before is None else max(before, ended))
-        # On past the last row's windows, so that rows that come late after them are known; not
-        # for ever, or a job whose input has ended would never end.
-        if ended <= (last_state.read() or 0) + self.over.size:
-            pending_state.write(ended + self.over.slide)
-            timer.set(Timestamp(micros=ended + self.over.slide - MILLISECOND))
-        else:
-            pending_state.clear()
+        if before is None or ended > before:
+            passed_state.write(ended)
 
     def _letters(self, late: pa.RecordBatch, passed: int) -> pa.RecordBatch:
         self._counters["late"].inc(late.num_rows)

@@ -28,6 +28,7 @@ class Received:
     def __init__(self, topic: PubSubTopic) -> None:
         self._topic = topic
         self.messages = 0
+        self.repeats: set[str] = set()
         self.events: dict[str, dict[str, Any]] = {}
         self.texts: dict[str, str] = {}
         self.published: dict[str, float] = {}
@@ -48,7 +49,9 @@ class Received:
         text = event_text(event["source"], fields["op"], event["event"])
         assert self.texts.setdefault(event_id, text) == text, "one id, two events"
         self.messages += 1
-        if event_id not in self.events:
+        if event_id in self.events:
+            self.repeats.add(event_id)
+        else:
             self.events[event_id] = event
             # It is a datetime, whatever the stubs say.
             published = cast("datetime.datetime", message.publish_time)

@@ -29,13 +29,14 @@ def runner_flags(request: pytest.FixtureRequest, name: str) -> RunnerFlags:
         prism: Prism = request.getfixturevalue("prism")
         return RunnerFlags(name, ("--runner=PrismRunner", f"--prism_location={prism.binary}"))
     beam_java: BeamJava = request.getfixturevalue("beam_java")
-    flink: Flink = request.getfixturevalue("flink")
+    # Beam's job server does not cancel its jobs: one of another test would run on beside ours.
+    flink: Flink = request.getfixturevalue("fresh_flink")
     flags = (
         "--runner=PortableRunner",
         f"--job_endpoint={flink.job_endpoint}",
         f"--expansion_service={beam_java.expansion_address}",
         "--java_batches",
-        "--parallelism=1",
+        "--parallelism=2",
         "--checkpointing_interval=2000",
     )
     return RunnerFlags(name, flags, keeps_offsets=False)
