@@ -15,7 +15,7 @@ DEPENDENCIES := setup.py pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 # Two installations into one .venv at a time would tread on each other under -j.
 .NOTPARALLEL:
-.PHONY: help aml install test test-slow lint types format golden native native-if-possible bench bench-live \
+.PHONY: help aml godview proof install test test-slow lint types format golden native native-if-possible bench bench-live \
 	live-demo stack-up stack-down constraints clean
 
 help: ## Show this help
@@ -23,6 +23,20 @@ help: ## Show this help
 
 aml: $(VENV)/.run ## Run the AML job on the shipped recordings; flags go in ARGS="..."
 	@$(BIN)/python -m pipelines.aml --runner=DirectRunner $(ARGS)
+
+GODVIEW := out/godview
+SHOP := pipelines/recordings/shop
+
+godview: $(VENV)/.run ## Make the god views of a recorded database, and hold them against its tables
+	@rm -rf $(GODVIEW)
+	@$(BIN)/python -m pipelines.change_log --source=recording:$(SHOP) --source_name=shop \
+		--warehouse=duckdb:$(GODVIEW)/warehouse.duckdb --output_dir=$(GODVIEW)
+	@$(BIN)/kami --config $(SHOP)/kami.yaml apply
+	@$(BIN)/kami --config $(SHOP)/kami.yaml query shop.items --limit 5
+	@$(BIN)/kami --config $(SHOP)/kami.yaml reconcile --against $(SHOP)/final.json
+
+proof: $(VENV)/.test ## Run N more random histories through the god view: make proof N=10000
+	@$(BIN)/python -m tests.proof $(or $(N),10000) $(ARGS)
 
 install: $(VENV)/.run $(VENV)/.test $(VENV)/.lint ## Install everything that a contributor needs into .venv
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline_io.bigquery_errors import BigQueryError
 from pipeline_io.database import DatabaseError
 from pipeline_io.files import FileWriteError
 from pipeline_io.kafka_errors import KafkaError
@@ -19,6 +20,7 @@ from pipeline_io.pubsub_errors import PubsubError
 from pipeline_io.recording import RecordingError
 from pipeline_io.schema_registry_errors import RegistryError
 from pipeline_io.secrets import SecretError
+from pipeline_io.warehouse_errors import WarehouseError
 from pipelines.options import FlagError, JobOptions, parse_options
 from pipelines.runner_flags import RunnerOptions
 from transforms.sql.beam_sql import BeamSqlError
@@ -29,6 +31,7 @@ FAILED = 1
 
 STOPS: tuple[type[Exception], ...] = (
     BeamSqlError,
+    BigQueryError,
     DatabaseError,
     FileWriteError,
     KafkaError,
@@ -36,6 +39,7 @@ STOPS: tuple[type[Exception], ...] = (
     RecordingError,
     RegistryError,
     SecretError,
+    WarehouseError,
 )
 """Errors that stop a job and say themselves what to do."""
 

@@ -26,7 +26,8 @@ SLOW_FILES = {
     "test_servers_away.py",
     "test_two_engines_windows.py",
 }
-SLOW_SERVERS = {"flink", "prism"}
+# The emulator of BigQuery takes seconds for a statement.
+SLOW_SERVERS = {"bigquery", "flink", "prism"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import json
 import os
@@ -16,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from pipelines import aml, aml_velocity, sql_job
+from pipelines import aml
 from pipelines.options import JobOptions, parse_options
 from pipelines.runner_flags import RunnerOptions
 from tests.connector_tables import connector_table
+from tests.flags_of_commands import OWN_FLAGS, flags_of, flags_of_kami
 from transforms.avro import UnknownSchemaId
 from transforms.avro_strict import CorruptRecord
 from transforms.avro_types import UnsupportedSchema
@@ -38,20 +38,12 @@ from transforms.sql.writer_types import SchemaMismatch
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
-Flags = (
-    type[JobOptions]
-    | type[RunnerOptions]
-    | type[aml.AmlOptions]
-    | type[aml_velocity.AmlVelocityOptions]
-    | type[sql_job.SqlJobOptions]
-)
-OWN_FLAGS: dict[str, Flags] = {
-    "aml": aml.AmlOptions,
-    "aml_velocity": aml_velocity.AmlVelocityOptions,
-    "sql_job": sql_job.SqlJobOptions,
-}
 # Beam's, and those of protoc.
 OTHERS_FLAGS = {
+    # Of python -m tests.proof.
+    "--seed",
+    "--flavour",
+    "--mutations",
     "--help",
     "--runner",
     "--job_endpoint",
@@ -87,13 +79,6 @@ def first_cells(text: str) -> list[str]:
 def names_in(cells: list[str]) -> set[str]:
     """The word that each text in backticks begins with."""
     return {name for cell in cells for name in re.findall(r"`(\w+)[^`]*`", cell)}
-
-
-def flags_of(*options: Flags) -> set[str]:
-    parser = argparse.ArgumentParser(add_help=False)
-    for option in options:
-        option._add_argparse_args(parser)  # noqa: SLF001  (Beam's own hook, public by contract)
-    return {string for action in parser._actions for string in action.option_strings}  # noqa: SLF001
 
 
 def commands() -> Iterator[tuple[str, str, list[str]]]:
@@ -152,10 +137,11 @@ def test_every_command_on_a_page_takes_its_flags() -> None:
 
 
 def test_every_flag_that_a_page_names_is_known() -> None:
-    ours = flags_of(JobOptions, RunnerOptions, *OWN_FLAGS.values()) | OTHERS_FLAGS | {"--flag"}
+    ours = flags_of(JobOptions, RunnerOptions, *OWN_FLAGS.values()) | flags_of_kami()
+    ours |= OTHERS_FLAGS | {"--flag"}
     for path in PAGES:
         text = re.sub(r"unknown flag --\S*", "", path.read_text(encoding="utf-8"))
-        named = set(re.findall(r"(?<![\w-])--[a-z]\w+", text))
+        named = set(re.findall(r"(?<![\w-])--[a-z][\w-]+", text))
         assert named <= ours, path.name
 
 

@@ -10,7 +10,7 @@ from transforms.incarnation import Incarnations
 from transforms.source_coordinates import BINLOG_CONNECTORS, POSTGRESQL, coordinates
 
 # 128 bits: among 10**12 events two share an id with a chance of 10**-15.
-_DIGEST_BYTES = 16
+DIGEST_BYTES = 16
 
 
 def event_ids(
@@ -72,9 +72,9 @@ def event_ids(
     ids = [
         blake2b(
             text.encode() + (b":-" if raw_key is None else b":+" + raw_key),
-            digest_size=_DIGEST_BYTES,
+            digest_size=DIGEST_BYTES,
         ).hexdigest()
-        for text, raw_key in zip(encoded, key, strict=True)
+        for text, raw_key in zip(encoded.to_list(), key.to_list(), strict=True)
     ]
     return pl.Series("event_id", ids, dtype=pl.String)
 

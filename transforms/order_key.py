@@ -9,7 +9,7 @@ PostgreSQL: lsn as the major part. The phase is 0 for a snapshot's row, else 1.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ LOWEST = f"{0:04x}/{0:016x}/{0:016x}/{0:08x}"
 """The key of a snapshot's row with nothing before it."""
 
 # The tail's 32 bits less the 8 of the phase.
-_MAX_ROW = 2**24 - 1
+MAX_ROW = 2**24 - 1
 _MAX_SIGNED = 2**63 - 1
 
 _HEX_PAIRS = np.frombuffer(bytes(range(256)).hex().encode(), np.uint16)
@@ -82,8 +82,8 @@ def order_keys(
     ]
     has_own = ~(failed | frame["is_filled"]).to_numpy()
     if frame["is_filled"].any():
-        parts = _filled(parts, has_own, frame["is_filled"].to_numpy(), newest or LOWEST)
-    keys = _texts(parts)
+        parts = filled(parts, has_own, frame["is_filled"].to_numpy(), newest)
+    keys = pl.Series(hex_digits(parts))
     known = [key for key in (newest, keys.filter(pl.Series(has_own)).max()) if isinstance(key, str)]
     if failed.any():
         keys = keys.zip_with(~failed, pl.Series([None], dtype=pl.String))
@@ -143,7 +143,7 @@ def _errors(frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
         pl.col("gtid").is_null() & ~pl.col("is_behind_gtid") & pl.col("file_number").is_not_null()
     )
     # Positions end at 2**63 - 1 as the column's type does: what is over it is NULL here.
-    in_binlog = (by_gtid | by_file) & (pl.col("pos") >= 0) & pl.col("row").is_between(0, _MAX_ROW)
+    in_binlog = (by_gtid | by_file) & (pl.col("pos") >= 0) & pl.col("row").is_between(0, MAX_ROW)
     is_good = (
         (pl.col("connector").is_in(BINLOG_CONNECTORS) & in_binlog)
         | ((pl.col("connector") == POSTGRESQL) & (pl.col("lsn") >= 0))
@@ -196,7 +196,7 @@ def _error() -> pl.Expr:
         )
         .when(no_gtid & pl.col("file_number").is_null())
         .then(_message("file", pl.col("file"), "expected a name that ends in '.' and a number"))
-        .otherwise(pl.coalesce(_number_error("pos", _MAX_SIGNED), _number_error("row", _MAX_ROW)))
+        .otherwise(pl.coalesce(_number_error("pos", _MAX_SIGNED), _number_error("row", MAX_ROW)))
     )
 
 
@@ -218,38 +218,47 @@ def _message(field: str, value: pl.Expr, expected: str) -> pl.Expr:
     return pl.concat_str(pl.lit(f"source.{field} is "), shown, place, pl.lit(f": {expected}"))
 
 
-def _filled(
+def filled(
     parts: list[_Numbers],
     has_own: npt.NDArray[np.bool_],
     is_filled: npt.NDArray[np.bool_],
-    newest: str,
+    newest: str | None,
 ) -> list[_Numbers]:
-    """`parts` where the filled rows have the newest key before them, with phase 0."""
-    before = [int(part, 16) for part in newest.split("/")]
+    """The keys' numbers where the filled rows have the newest key before them, with phase 0.
+
+    has_own: the rows whose key counts. newest: the key before the first row, None is `LOWEST`.
+    """
+    before = [int(part, 16) for part in (newest or LOWEST).split("/")]
     parts = [np.insert(part, 0, first) for part, first in zip(parts, before, strict=True)]
-    order = np.lexsort(parts[::-1])
-    ranks = np.empty(len(order), np.int64)
+    counted = np.insert(has_own, 0, True)
+    # A key can only be the newest where no greater number leads one before it: in a log that is
+    # read in its order, that leaves few to sort, or none.
+    for number in range(2):
+        leading = np.where(counted, parts[number], 0)
+        counted &= leading == np.maximum.accumulate(leading)
+        if number == 0 and (leading[counted] != leading[0]).any():
+            break
+    rows = np.flatnonzero(counted)
+    order = np.lexsort([part[rows] for part in parts[::-1]])
+    ranks = np.empty(len(rows), np.int64)
     ranks[order] = np.arange(len(order))
-    ranks[1:][~has_own] = 0
-    newest_row = order[np.maximum.accumulate(ranks)]
-    rows = np.where(np.insert(is_filled, 0, False), newest_row, np.arange(len(order)))
-    parts = [part[rows][1:] for part in parts]
+    newest_rank = np.maximum.accumulate(ranks)
+    last_counted = np.cumsum(counted) - 1
+    newest_row = rows[order[newest_rank]][last_counted]
+    taken = np.where(np.insert(is_filled, 0, False), newest_row, np.arange(len(counted)))
+    parts = [part[taken][1:] for part in parts]
     parts[3] = np.where(is_filled, parts[3] & ~np.uint64(0xFF), parts[3])
     return parts
 
 
-def _texts(parts: list[_Numbers]) -> pl.Series:
+def hex_digits(parts: list[_Numbers]) -> pa.StringArray:
     """The keys as text: the digits are written into one matrix of bytes, a row a key."""
     count = len(parts[0])
-    matrix = np.full((count, len(LOWEST)), ord("/"), np.uint8)
+    matrix: Any = np.full((count, len(LOWEST)), ord("/"), np.uint8)
     start = 0
     for part, width in zip(parts, (4, 16, 16, 8), strict=True):
         octets = part.astype(">u8").view(np.uint8).reshape(count, 8)[:, 8 - width // 2 :]
         matrix[:, start : start + width] = _HEX_PAIRS[octets].view(np.uint8)
         start += width + 1
-    offsets = np.arange(count + 1, dtype=np.int64) * len(LOWEST)
-    return pl.Series(
-        pa.LargeStringArray.from_buffers(
-            count, pa.py_buffer(offsets.tobytes()), pa.py_buffer(matrix.tobytes())
-        )
-    )
+    offsets: Any = np.arange(count + 1, dtype=np.int32) * np.int32(len(LOWEST))
+    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(matrix))

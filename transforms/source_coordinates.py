@@ -9,9 +9,9 @@ import polars as pl
 BINLOG_CONNECTORS = ("mysql", "mariadb")
 POSTGRESQL = "postgresql"
 
-_TEXTS = ("connector", "name", "snapshot", "db", "schema", "table", "gtid", "file")
-_NUMBERS = ("pos", "row", "lsn", "server_id", "ts_ms", "ts_us", "ts_ns")
-COORDINATE_FIELDS = (*_TEXTS, *_NUMBERS)
+TEXT_FIELDS = ("connector", "name", "snapshot", "db", "schema", "table", "gtid", "file")
+NUMBER_FIELDS = ("pos", "row", "lsn", "server_id", "ts_ms", "ts_us", "ts_ns")
+COORDINATE_FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS)
 """The fields of `source` that are looked at."""
 
 # server uuid, the tag that MySQL 8.3 and later know, transaction number
@@ -30,9 +30,9 @@ def coordinates(source: pl.Series, op: pl.Series) -> pl.DataFrame:
     types: Mapping[str, pl.DataType] = dict(frame.schema)
     fields = [
         pl.col(name).cast(pl.String) if name in types else pl.lit(None, pl.String).alias(name)
-        for name in _TEXTS
+        for name in TEXT_FIELDS
     ]
-    for name in _NUMBERS:
+    for name in NUMBER_FIELDS:
         value = pl.col(name) if name in types else pl.lit(None, pl.Int64)
         fields.append(value.cast(pl.Int64, strict=False).alias(name))
         # Only a type that holds more than Int64 needs its text kept: else the number tells all.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from pipeline_io.recording import Recording, RecordingSchemas
@@ -31,7 +32,8 @@ def recorded_transfers() -> pl.DataFrame:
     folder = str(aml_velocity.RECORDING)
     frames = []
     for batch in Recording(folder, TOPIC).batches(100_000):
-        decoded = decode(batch.column("value"), RecordingSchemas(folder), choose_decoder())
+        values = pa.array(batch.column("value").to_pylist(), pa.large_binary())
+        decoded = decode(values, RecordingSchemas(folder), choose_decoder())
         assert not decoded.failures
         for group in decoded.groups:
             rows = pl.DataFrame(group.rows)

@@ -1,0 +1,1 @@
+"""Commands that work on what the pipelines wrote, one module a command."""

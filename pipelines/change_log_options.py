@@ -1,0 +1,189 @@
+"""Flags of the change log pipeline, and their checks."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.options import FlagError, JobConfig, JobOptions
+
+KAFKA, RECORDING = "kafka", "recording:"
+DUCKDB, BIGQUERY = "duckdb:", "bigquery:"
+
+SOURCE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]+")
+
+_TEXTS = {
+    "--source": "What to read: kafka, or recording:DIR, a folder with records.jsonl and "
+    "schemas.json.",
+    "--source_name": "The source's name, which its dataset in the warehouse has. Default: the "
+    "connector's topic prefix.",
+    "--warehouse": "Where to write: duckdb:FILE or bigquery:PROJECT.",
+    "--database": "The database that the source is; events of others are passed over. Default: "
+    "that of the first event, and events of others are dead letters.",
+    "--topics": "Topics, as names with commas between or as a regular expression of whole names. "
+    "Default with a recording: all.",
+}
+_FOREIGN = ("variable", "explain", "recording", "sql_engine", "pubsub_project", "pubsub_topic")
+"""Flags of SQL jobs, which mean nothing here."""
+
+
+class ChangeLogOptions(PipelineOptions):
+    """Flags of this pipeline; those that other pipelines of a warehouse have too are added once."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        for flag, text in _TEXTS.items():
+            _add_once(parser, flag, help=text)
+        _add_once(
+            parser,
+            "--kafka_property",
+            action="append",
+            metavar="NAME=VALUE",
+            help="A property of Kafka's clients, Java's name or librdkafka's; may be repeated. "
+            "A secret is a reference: ${...}.",
+        )
+        _add_once(
+            parser,
+            "--discovery_seconds",
+            type=float,
+            default=30.0,
+            help="How often to look for new topics and partitions with --follow. Default: 30.",
+        )
+
+
+def _add_once(parser: Any, flag: str, **settings: Any) -> None:
+    """Adds a flag that several pipelines have: Beam asks all options classes that are imported."""
+    try:
+        parser.add_argument(flag, **settings)
+    except argparse.ArgumentError:
+        return
+
+
+@dataclasses.dataclass(frozen=True)
+class ChangeLogConfig:
+    """The flags, checked. Raises FlagError.
+
+    recording: the folder, None where Kafka is read. topics: names, or `pattern`, or neither.
+    """
+
+    job: JobConfig
+    warehouse: str
+    recording: str | None
+    source_name: str | None = None
+    database: str | None = None
+    topics: tuple[str, ...] = ()
+    pattern: str | None = None
+    kafka_properties: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    discovery_seconds: float = 30.0
+
+    @classmethod
+    def from_options(cls, options: PipelineOptions) -> ChangeLogConfig:
+        _check_foreign(options)
+        flags = options.view_as(ChangeLogOptions)
+        job = JobConfig.from_options(options, "change_log")
+        topics, pattern = _topics(flags.topics)
+        config = cls(
+            job,
+            _warehouse(flags.warehouse),
+            _recording(flags.source),
+            _source_name(flags.source_name),
+            flags.database,
+            topics,
+            pattern,
+            dict(_property(text) for text in flags.kafka_property or ()),
+            flags.discovery_seconds,
+        )
+        config.check_source()
+        return config
+
+    def check_source(self) -> None:
+        if self.recording is not None:
+            live = [flag for flag in ("kafka_brokers", "kafka_group") if flag in self.job.live]
+            if live or self.job.follow:
+                flag = f"--{live[0]}" if live else "--follow"
+                message = f"{flag} is of --source=kafka, and a recording is read; leave out one"
+                raise FlagError(message)
+            return
+        for flag in ("kafka_brokers", "schema_registry"):
+            if flag not in self.job.live:
+                message = f"--source=kafka needs --{flag}"
+                raise FlagError(message)
+        if not self.topics and self.pattern is None:
+            message = (
+                "--source=kafka needs --topics: names with commas between, or a regular "
+                r"expression such as --topics='shop\..*'"
+            )
+            raise FlagError(message)
+        if self.job.follow and "kafka_group" not in self.job.live:
+            message = "--follow needs --kafka_group, which knows after a restart what was read"
+            raise FlagError(message)
+
+
+def _check_foreign(options: PipelineOptions) -> None:
+    flags = options.view_as(JobOptions)
+    for name in _FOREIGN:
+        if getattr(flags, name) != PipelineOptions([]).view_as(JobOptions).get_all_options()[name]:
+            hint = "; a recording is --source=recording:DIR" if name == "recording" else ""
+            message = f"--{name} is of SQL jobs, and this pipeline runs none; leave it out{hint}"
+            raise FlagError(message)
+
+
+def _warehouse(given: str | None) -> str:
+    kinds = f"{DUCKDB}FILE or {BIGQUERY}PROJECT"
+    if given is None:
+        message = f"--warehouse is missing: expected {kinds}"
+        raise FlagError(message)
+    kind, _, place = given.partition(":")
+    if f"{kind}:" not in (DUCKDB, BIGQUERY) or not place:
+        message = f"--warehouse={given}: expected {kinds}"
+        raise FlagError(message)
+    return given
+
+
+def _recording(given: str | None) -> str | None:
+    if given is not None and given.startswith(RECORDING) and len(given) > len(RECORDING):
+        return given.removeprefix(RECORDING)
+    if given != KAFKA:
+        told = "--source is missing" if given is None else f"--source={given}"
+        message = f"{told}: expected kafka or recording:DIR"
+        raise FlagError(message)
+    return None
+
+
+def _source_name(given: str | None) -> str | None:
+    if given is not None and not SOURCE_NAME.fullmatch(given):
+        message = (
+            f"--source_name={given}: expected letters, digits and _, and no digit first: it is "
+            "the name of a dataset"
+        )
+        raise FlagError(message)
+    return given
+
+
+def _topics(given: str | None) -> tuple[tuple[str, ...], str | None]:
+    """Names, or a pattern: what has any other character than names have."""
+    if given is None:
+        return (), None
+    names = tuple(name.strip() for name in given.split(",") if name.strip())
+    if names and all(_TOPIC.fullmatch(name) for name in names):
+        return names, None
+    try:
+        re.compile(given)
+    except re.error as error:
+        message = f"--topics={given}: no names, and no regular expression: {error}"
+        raise FlagError(message) from error
+    return (), given
+
+
+def _property(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        message = f"--kafka_property={text}: expected NAME=VALUE"
+        raise FlagError(message)
+    return name.strip(), value

@@ -1,0 +1,33 @@
+-- unique_keys
+SELECT
+  COUNT(*) AS `wrong`,
+  MIN(`example`) AS `example`
+FROM (
+  SELECT TO_JSON_STRING(STRUCT(v.`id`)) AS `example`
+  FROM `shop`.`orders` AS v
+  GROUP BY v.`id`
+  HAVING COUNT(*) > 1
+) AS repeated
+;
+-- not_null(id)
+SELECT
+  COUNT(*) AS `wrong`,
+  MIN(TO_JSON_STRING(STRUCT(v.`id`))) AS `example`
+FROM `shop`.`orders` AS v
+WHERE v.`id` IS NULL
+;
+-- order_keys
+SELECT
+  COUNT(*) AS `wrong`,
+  MIN(COALESCE(l.`_order_key`, 'NULL')) AS `example`
+FROM `shop`.`orders_change_log` AS l
+WHERE l.`_order_key` IS NULL
+  OR NOT REGEXP_CONTAINS(l.`_order_key`, r'^[0-9a-f]{4}/[0-9a-f]{16}/[0-9a-f]{16}/[0-9a-f]{8}$')
+;
+-- log_keys
+SELECT
+  COUNT(*) AS `wrong`,
+  MIN(CONCAT('op ', COALESCE(l.`op`, 'NULL'), ' at ', COALESCE(l.`_topic`, 'NULL'), ' offset ', COALESCE(CAST(l.`_offset` AS STRING), 'NULL'))) AS `example`
+FROM `shop`.`orders_change_log` AS l
+WHERE l.`_key` IS NULL
+  AND COALESCE(l.`op`, '') != 't'
