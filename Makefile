@@ -35,8 +35,8 @@ godview: $(VENV)/.run ## Make the god views of a recorded database, and hold the
 	@$(BIN)/kami --config $(SHOP)/kami.yaml query shop.items --limit 5
 	@$(BIN)/kami --config $(SHOP)/kami.yaml reconcile --against $(SHOP)/final.json
 
-proof: $(VENV)/.test ## Run N more random histories through the god view: make proof N=10000
-	@$(BIN)/python -m tests.proof $(or $(N),10000) $(ARGS)
+proof: $(VENV)/.test ## Run N more random histories through the god view: make proof N=5000
+	@$(BIN)/python -m tests.proof $(or $(N),1000) $(ARGS)
 
 install: $(VENV)/.run $(VENV)/.test $(VENV)/.lint ## Install everything that a contributor needs into .venv
 

@@ -63,7 +63,7 @@ def test_rows_without_types_wait_as_json(files: Files, capsys: pytest.CaptureFix
 def test_without_a_name_the_only_source_of_the_warehouse_file_is_meant(
     files: Files, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = files.write("rows.json", {"items": ROWS})
+    rows = files.write("items.json", {"items": ROWS})
     anchor = files.write("anchor.json", {"gtid_executed": f"{SERVER}:1-9"})
     flags = [f"--source=json:{rows}", f"--anchor={anchor}"]
     flags.append(f"--warehouse={files.warehouse.address}")
