@@ -7,6 +7,9 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+import sqlglot
+import sqlglot.errors
+
 from kami import tables
 from kami.config import Source
 from kami.context import ConfiguredTable
@@ -145,9 +148,20 @@ def _of_table(
         )
         raise ConfigurationError(message)
     before = warehouse.definition(table.dataset, view) if kind == "view" else None
-    if before != sql:
+    if before is None or not _is_same(before, sql):
         what: Kind = "replace view" if kind else "create view"
         yield Change(what, f"{table.dataset}.{view}", (sql,), before)
+
+
+def _is_same(there: str, wanted: str) -> bool:
+    """Whether two queries are one, however a warehouse has laid out the one that it keeps."""
+    if there.strip() == wanted.strip():
+        return True
+    try:
+        one, other = (sqlglot.parse_one(text, read="bigquery") for text in (there, wanted))
+    except sqlglot.errors.SqlglotError:
+        return False
+    return bool(one == other)
 
 
 def _of_snapshot(

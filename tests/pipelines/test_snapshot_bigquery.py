@@ -17,15 +17,16 @@ from kami.cli import main as kami
 from pipelines import snapshot
 from tests.stack.servers import BigQuery
 
+# The emulator keeps decimals as DECIMAL(38, 9), so that `big` ends where NUMERIC does.
 SERVER = "aaaaaaaa-0000-0000-0000-000000000001"
 DDL = (
-    "CREATE TABLE items (id BIGINT NOT NULL PRIMARY KEY, price DECIMAL(10,2), big DECIMAL(35,5), "
+    "CREATE TABLE items (id BIGINT NOT NULL PRIMARY KEY, price DECIMAL(10,2), big DECIMAL(34,5), "
     "at DATETIME(6), seen TIMESTAMP, raw VARBINARY(10), doc JSON, name VARCHAR(9));"
 )
 FULL = {
     "id": 1,
     "price": "12.50",
-    "big": "123456789012345678901234567890.00005",
+    "big": "12345678901234567890123456789.00005",
     "at": "2026-01-01T03:21:02.5",
     "seen": "2026-01-01T03:46:00Z",
     "raw": "AP8=",
