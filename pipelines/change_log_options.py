@@ -6,16 +6,15 @@ import argparse
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.options import FlagError, JobConfig, JobOptions
+from pipelines.warehouse_flags import SOURCE_NAME, add_once
 
 KAFKA, RECORDING = "kafka", "recording:"
 DUCKDB, BIGQUERY = "duckdb:", "bigquery:"
 
-SOURCE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]+")
 
 _TEXTS = {
@@ -39,8 +38,8 @@ class ChangeLogOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         for flag, text in _TEXTS.items():
-            _add_once(parser, flag, help=text)
-        _add_once(
+            add_once(parser, flag, help=text)
+        add_once(
             parser,
             "--kafka_property",
             action="append",
@@ -48,21 +47,13 @@ class ChangeLogOptions(PipelineOptions):
             help="A property of Kafka's clients, Java's name or librdkafka's; may be repeated. "
             "A secret is a reference: ${...}.",
         )
-        _add_once(
+        add_once(
             parser,
             "--discovery_seconds",
             type=float,
             default=30.0,
             help="How often to look for new topics and partitions with --follow. Default: 30.",
         )
-
-
-def _add_once(parser: Any, flag: str, **settings: Any) -> None:
-    """Adds a flag that several pipelines have: Beam asks all options classes that are imported."""
-    try:
-        parser.add_argument(flag, **settings)
-    except argparse.ArgumentError:
-        return
 
 
 @dataclasses.dataclass(frozen=True)

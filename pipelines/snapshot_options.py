@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import re
 from pathlib import Path
-from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.options import FlagError
+from pipelines.warehouse_flags import SOURCE_NAME, add_once
 
-SOURCE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RANGE_ROWS = 200_000
 """Rows of a range: enough that opening the warehouse's file for each costs nothing, few enough that
 a range of wide rows is written in pieces of memory's size."""
@@ -26,22 +24,22 @@ class SnapshotOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         for flag, text in _TEXTS.items():
-            _add_once(parser, flag, help=text)
-        _add_once(
+            add_once(parser, flag, help=text)
+        add_once(
             parser,
             "--readers",
             type=int,
             default=2,
             help="Connections that read at a time, within one consistent read. Default: 2.",
         )
-        _add_once(
+        add_once(
             parser,
             "--range_rows",
             type=int,
             default=RANGE_ROWS,
             help=f"Rows of a key range that is read at a time. Default: {RANGE_ROWS}.",
         )
-        _add_once(
+        add_once(
             parser,
             "--transaction_wait_seconds",
             type=float,
@@ -49,7 +47,7 @@ class SnapshotOptions(PipelineOptions):
             help="PostgreSQL: how long to wait for transactions that are open at the anchor. "
             f"Default: {WAIT_SECONDS}.",
         )
-        _add_once(
+        add_once(
             parser,
             "--resume",
             action="store_true",
@@ -70,14 +68,6 @@ _TEXTS = {
     "--ddl": "json: a file of CREATE TABLE statements, for the types of the columns.",
     "--type": f"json with --ddl: whose statements they are, {', '.join(TYPES)}.",
 }
-
-
-def _add_once(parser: Any, flag: str, **settings: Any) -> None:
-    """Adds a flag that several pipelines have: Beam asks all options classes that are imported."""
-    try:
-        parser.add_argument(flag, **settings)
-    except argparse.ArgumentError:
-        return
 
 
 @dataclasses.dataclass(frozen=True)
