@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -52,12 +55,29 @@ class KafkaAdmin:
         self._seconds = seconds
         self._health = Health(cluster, "asking for its topics", seconds)
         config: dict[str, Any] = cluster.client_config(ANY)
-        config["error_cb"] = self._health.on_error
+        health, failed = self._health, threading.Event()
+
+        def on_error(error: confluent_kafka.KafkaError) -> None:
+            # It holds nothing that holds the client, which would outlive its last user.
+            failed.set()
+            health.on_error(error)
+
+        config["error_cb"] = on_error
+        self._failed = failed
         self._client = _made(cluster, lambda: AdminClient(config))
 
     @property
     def client(self) -> AdminClient:
         return self._client
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a connection of it has ever failed."""
+        return self._failed.is_set()
+
+    def serve(self) -> None:
+        """Lets the client tell of errors since it was last asked, and renew a token that ends."""
+        self._client.poll(0)
 
     def topics(self) -> dict[str, TopicMetadata]:
         """All topics that the user may see. Raises KafkaUnavailable, KafkaAccessError."""
@@ -103,6 +123,51 @@ class KafkaAdmin:
             if not busy or time.monotonic() > deadline:
                 raise failed from cause
             time.sleep(_PAUSE_SECONDS)
+
+
+class KeptAdmins:
+    """The clusters' clients of a block in which the same is asked again and again."""
+
+    def __init__(self) -> None:
+        self._admins: list[KafkaAdmin] = []
+
+    def of(self, cluster: KafkaCluster) -> KafkaAdmin:
+        """The one client for a cluster and its properties, as long as no connection of it fails."""
+        for kept in self._admins:
+            if kept.cluster == cluster:
+                kept.serve()
+                if not kept.has_failed:
+                    return kept
+                # The library may ask for a group's broker in vain for ever, though it is back.
+                self._admins.remove(kept)
+                break
+        self._admins.append(KafkaAdmin(cluster))
+        return self._admins[-1]
+
+    def forget(self) -> None:
+        """The next question is asked with a new client, which reads its password anew."""
+        self._admins.clear()
+
+
+_KEPT: contextvars.ContextVar[KeptAdmins | None] = contextvars.ContextVar("kept", default=None)
+
+
+@contextlib.contextmanager
+def kept_admins() -> Iterator[KeptAdmins]:
+    """Within the block `admin_of` gives this thread one client a cluster, again and again."""
+    kept = KeptAdmins()
+    token = _KEPT.set(kept)
+    try:
+        yield kept
+    finally:
+        _KEPT.reset(token)
+        kept.forget()
+
+
+def admin_of(cluster: KafkaCluster) -> KafkaAdmin:
+    """The client that `kept_admins` keeps, or one for this question alone. Raises KafkaError."""
+    kept = _KEPT.get()
+    return KafkaAdmin(cluster) if kept is None else kept.of(cluster)
 
 
 def _made(cluster: KafkaCluster, make: Callable[[], AdminClient]) -> AdminClient:

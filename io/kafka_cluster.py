@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 from pipeline_io.kafka_errors import KafkaConfigError, did_you_mean
 from pipeline_io.kafka_google_token import GOOGLE_LOGIN, google_token
+from pipeline_io.kafka_java_properties import TOKEN_LOGINS, java_login, java_properties
 from pipeline_io.kafka_properties import (
-    SECRET_NAMES,
+    HANDLER,
     Login,
     check_properties,
     jaas_login,
@@ -25,13 +25,6 @@ _BY_PASSWORD = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 RECONNECT_MS = "250"
 """The client library's 100 ms and less fill a log while a broker restarts."""
 RECONNECT_MAX_MS = "5000"
-
-_JAVA_MODULES = {
-    "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
-    "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
-    "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
-    "OAUTHBEARER": "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule",
-}
 
 QUIET = logging.getLogger("pipeline_io.kafka_client")
 """Takes the client library's own log lines: what matters of them is told as one sentence."""
@@ -111,10 +104,16 @@ class KafkaCluster:
 
     @property
     def _by_google(self) -> bool:
-        return self.mechanism == "OAUTHBEARER" and not any(
-            name in self.properties
-            for name in ("sasl.oauthbearer.token.endpoint.url", "sasl.oauthbearer.method")
-        )
+        if self.mechanism != "OAUTHBEARER" or self.properties.get(HANDLER) in TOKEN_LOGINS:
+            return False
+        names = ("sasl.oauthbearer.token.endpoint.url", "sasl.oauthbearer.method")
+        return not any(name in self.properties for name in names)
+
+    @property
+    def needs_java(self) -> bool:
+        """Whether a class of Java logs in that this project knows nothing of."""
+        handler = self.properties.get(HANDLER, GOOGLE_LOGIN)
+        return self.mechanism == "OAUTHBEARER" and handler not in (GOOGLE_LOGIN, *TOKEN_LOGINS)
 
     def client_config(self, client: str | None = None) -> dict[str, object]:
         """A configuration of confluent_kafka's clients; secrets are read now.
@@ -131,6 +130,12 @@ class KafkaCluster:
             "reconnect.backoff.max.ms": RECONNECT_MAX_MS,
             "logger": QUIET,
         }
+        if self.needs_java:
+            message = (
+                f"{HANDLER} is {self.properties[HANDLER]!r}, a class of Java's clients; leave it "
+                "out to show Google's token, or have KafkaIO read (--kafka_reader=java)"
+            )
+            raise KafkaConfigError(message)
         for name, value, secret in librdkafka_properties(self.properties, client):
             config[name] = read_secret(value) if secret else value
         config["security.protocol"] = self.protocol
@@ -144,41 +149,21 @@ class KafkaCluster:
             config.setdefault("sasl.oauthbearer.method", "oidc")
         return config
 
-    def java_config(self) -> dict[str, str]:
-        """A configuration of Java's clients, for KafkaIO; secrets are read now and stand in it.
+    def java_config(self, secret: Callable[[str], str] = read_secret) -> dict[str, str]:
+        """A configuration of Java's clients, for KafkaIO.
+
+        Args:
+            secret: what stands for a reference; by default the secret itself, which is read now.
 
         Raises KafkaConfigError, SecretError.
         """
-        config = {
-            name: value
-            for name, value in self.properties.items()
-            if name not in ("sasl.username", "sasl.password", "sasl.jaas.config", *_TO_JAVA)
-        }
-        config["bootstrap.servers"] = self.brokers
-        if "ssl.ca.location" in self.properties:
-            config["ssl.truststore.type"] = "PEM"
-            config["ssl.truststore.location"] = self.properties["ssl.ca.location"]
-        if "ssl.certificate.location" in self.properties:
-            config["ssl.keystore.type"] = "PEM"
-            config["ssl.keystore.certificate.chain"] = _text(
-                self.properties["ssl.certificate.location"]
-            )
-            config["ssl.keystore.key"] = _text(self.properties.get("ssl.key.location", ""))
-        for name in SECRET_NAMES & config.keys():
-            config[name] = read_secret(config[name])
-        if self.mechanism in _JAVA_MODULES:
-            config["sasl.jaas.config"] = self._jaas()
-        if self._by_google:
-            config["sasl.login.callback.handler.class"] = GOOGLE_LOGIN
-        return config
-
-    def _jaas(self) -> str:
+        config = {"bootstrap.servers": self.brokers}
+        for name, value, is_secret in java_properties(self.properties):
+            config[name] = secret(value) if is_secret else value
+        config["security.protocol"] = self.protocol
         login = self._login()
-        module = _JAVA_MODULES[str(self.mechanism)]
-        if self.mechanism not in _BY_PASSWORD or not login.username or not login.password:
-            return f"{module} required;"
-        user, password = (_quoted(text) for text in (login.username, read_secret(login.password)))
-        return f"{module} required username={user} password={password};"
+        config.update(java_login(self.properties, login, secret, by_google=self._by_google))
+        return config
 
     def __str__(self) -> str:
         return f"Kafka at {self.brokers}"
@@ -191,19 +176,3 @@ class KafkaCluster:
         who = f", {self.mechanism}" if self.mechanism else ""
         who += " with Google's token" if self._by_google else ""
         return f"{self}, {self.protocol}{who}{f' as {login.username}' if login.username else ''}"
-
-
-_TO_JAVA = ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "debug")
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        message = f"{path!r}: {error}; expected the client's certificate and key as PEM files"
-        raise KafkaConfigError(message) from error
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

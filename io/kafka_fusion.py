@@ -17,6 +17,7 @@ from apache_beam.pipeline import PipelineVisitor
 from apache_beam.runners.common import DoFnSignature
 
 from pipeline_io.kafka_reader import ReadForEver
+from pipeline_io.pubsub_reader import PullForEver
 
 
 class _Steps(PipelineVisitor):
@@ -29,7 +30,7 @@ class _Steps(PipelineVisitor):
             self.consumers[collection].append(transform_node)
         for side in transform_node.side_inputs:
             self.consumers[side.pvalue].append(transform_node)
-        if isinstance(getattr(transform_node.transform, "fn", None), ReadForEver):
+        if isinstance(getattr(transform_node.transform, "fn", None), ReadForEver | PullForEver):
             self.readers.append(transform_node)
 
 

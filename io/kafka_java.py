@@ -17,9 +17,12 @@ from apache_beam.transforms.external import ExternalTransform, ImplicitSchemaPay
 
 from pipeline_io.kafka_columns import record_batch
 from pipeline_io.kafka_errors import KafkaConfigError
+from pipeline_io.kafka_java_secrets import PROVIDERS, java_reference
 from pipeline_io.kafka_record_batch import BATCH_BYTES
 from pipeline_io.kafka_rows import BatchRows
 from pipeline_io.kafka_source import KafkaSource, StartMode, Uncommitted
+from pipeline_io.kafka_topics import check_topics
+from pipeline_io.secrets import SecretError
 
 POLL_SECONDS = 1
 """KafkaIO hands over nothing before it has waited this long for records: its least."""
@@ -39,10 +42,13 @@ class JavaTransforms:
         makes_batches: whether the service and its workers have this project's Java classes too:
             then a batch crosses to Python in one piece, in place of record by record, for a
             tenth of the work, and KafkaIO can do what it denies to Python.
+        reads_secrets: whether the Java workers read the secrets, in their environment and from
+            their files; else they are read now and are a part of the job.
     """
 
     expansion_service: str | None = None
     makes_batches: bool = False
+    reads_secrets: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,10 +99,29 @@ class KafkaIORead:
             )
             raise KafkaConfigError(message)
 
+    def check(self) -> None:
+        """Asks the cluster from here, with the same user, for the topics: what it refuses a worker
+        would tell as a trace of Java's, if at all. Raises KafkaError, SecretError.
+
+        A login that only a class of Java knows is not tried.
+        """
+        if self.source.cluster.needs_java:
+            return
+        try:
+            check_topics(self.source)
+        except SecretError:
+            # Nobody said that the workers' secrets are here as well.
+            if not self.java.reads_secrets:
+                raise
+
     def consumer_config(self) -> dict[str, str]:
-        """Java's properties; secrets are read now. Raises KafkaConfigError, SecretError."""
+        """Java's properties, with secrets or references. Raises KafkaConfigError, SecretError."""
         source = self.source
-        config = {**source.cluster.java_config(), "isolation.level": source.isolation}
+        config = {"isolation.level": source.isolation}
+        if self.java.reads_secrets:
+            config |= {**source.cluster.java_config(java_reference), **PROVIDERS}
+        else:
+            config |= source.cluster.java_config()
         config["enable.auto.commit"] = "false"
         config["auto.offset.reset"] = _reset(source)
         # With a group KafkaIO starts at the offsets that it has committed, whatever the start is.

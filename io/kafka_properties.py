@@ -71,7 +71,9 @@ _STORES = {
     "ssl.keystore.type",
     "ssl.keystore.password",
 }
-_LOGIN = {"sasl.jaas.config", "sasl.login.callback.handler.class", "sasl.username", "sasl.password"}
+HANDLER = "sasl.login.callback.handler.class"
+"""The class of Java that logs in; librdkafka has none."""
+_LOGIN = {"sasl.jaas.config", HANDLER, "sasl.username", "sasl.password"}
 
 REFUSED = {
     "bootstrap.servers": "it is given by itself, as the table's brokers",
@@ -140,6 +142,13 @@ def jaas_login(config: str) -> Login:
         part[1]: next((re.sub(r"\\(.)", r"\1", group) for group in part.groups()[1:] if group), "")
         for part in _JAAS_PART.finditer(found[3])
     }
+    if values.keys() & {"clientId", "clientSecret"}:
+        message = (
+            "sasl.jaas.config holds clientId or clientSecret; give them as "
+            "sasl.oauthbearer.client.id and sasl.oauthbearer.client.secret, and the address as "
+            "sasl.oauthbearer.token.endpoint.url"
+        )
+        raise KafkaConfigError(message)
     password = values.get("password")
     if password is not None and not is_reference(password):
         message = f"sasl.jaas.config holds a password in plain text; {_GIVE_REFERENCE}"
@@ -169,11 +178,13 @@ def _stores(properties: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]:
     """Java's trust store and key store: PEM files, or PKCS12 for the key store."""
     trust = properties.get("ssl.truststore.location")
     if trust is not None:
-        _check_type("ssl.truststore", properties, trust, ("PEM",))
+        store_type("ssl.truststore", properties, trust, ("PEM",))
         yield "ssl.ca.location", trust, False
+    if "ssl.certificate.location" in properties and "ssl.key.location" not in properties:
+        yield "ssl.key.location", properties["ssl.certificate.location"], False
     keys = properties.get("ssl.keystore.location")
     if keys is not None:
-        kind = _check_type("ssl.keystore", properties, keys, ("PEM", "PKCS12"))
+        kind = store_type("ssl.keystore", properties, keys, ("PEM", "PKCS12"))
         if kind == "PEM":
             # The file holds the key and the certificates; each is found by its own heading.
             yield "ssl.certificate.location", keys, False
@@ -184,9 +195,8 @@ def _stores(properties: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]:
                 yield "ssl.keystore.password", password, True
 
 
-def _check_type(
-    store: str, properties: Mapping[str, str], path: str, known: tuple[str, ...]
-) -> str:
+def store_type(store: str, properties: Mapping[str, str], path: str, known: tuple[str, ...]) -> str:
+    """The type of a trust or key store, one of `known`. Raises KafkaConfigError."""
     guess = "PKCS12" if path.endswith((".p12", ".pfx")) else "JKS"
     kind = properties.get(f"{store}.type", "PEM" if path.endswith(".pem") else guess).upper()
     if kind not in known:

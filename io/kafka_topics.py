@@ -10,7 +10,7 @@ from typing import Any
 from confluent_kafka import IsolationLevel, TopicCollection, TopicPartition
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from pipeline_io.kafka_admin import KafkaAdmin
+from pipeline_io.kafka_admin import KafkaAdmin, admin_of
 from pipeline_io.kafka_errors import (
     KafkaConfigError,
     RecordsGoneError,
@@ -69,7 +69,7 @@ def plan_read(source: KafkaSource) -> ReadPlan:
     not answer within some seconds, refused access, unknown topics, a group that others use,
     committed offsets whose records are gone.
     """
-    admin = KafkaAdmin(source.cluster)
+    admin = admin_of(source.cluster)
     found = find_partitions(admin, source)
     committed: Mapping[Partition, Committed] = {}
     if source.group is not None:
@@ -99,6 +99,14 @@ def commit(source: KafkaSource, plan: ReadPlan) -> None:
     if source.group is not None:
         ends = tuple(each._replace(start=each.end or each.start) for each in plan.positions)
         commit_positions(source.cluster, source.group, ends)
+
+
+def check_topics(source: KafkaSource) -> None:
+    """Asks whether the topics are there and the user may see them, for a reader that plans itself.
+
+    Raises KafkaError.
+    """
+    find_partitions(admin_of(source.cluster), source)
 
 
 def find_partitions(admin: KafkaAdmin, source: KafkaSource) -> dict[Partition, str]:
@@ -146,7 +154,7 @@ def new_partitions(source: KafkaSource, known: Positions) -> Positions:
     Raises UnknownTopicError for a topic that is gone, RecordsGoneError for one that was deleted
     and made anew.
     """
-    admin = KafkaAdmin(source.cluster)
+    admin = admin_of(source.cluster)
     found = find_partitions(admin, source)
     for old in known:
         now = found.get(old.key)

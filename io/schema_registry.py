@@ -169,7 +169,12 @@ class SchemaRegistry:
             if encrypted
             else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         )
-        patience = Patience(self.retry_seconds, self.connect_timeout_seconds, self.timeout_seconds)
+        patience = Patience(
+            self.retry_seconds,
+            self.connect_timeout_seconds,
+            self.timeout_seconds,
+            forgiving=True,
+        )
         unknown_ids = UnknownIds(
             self.unknown_id_tries,
             self.unknown_id_wait_seconds,

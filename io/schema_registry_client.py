@@ -42,11 +42,16 @@ _SHORTEST_REQUEST_SECONDS = 1.0
 
 
 class Patience(NamedTuple):
-    """How long an answer is waited for: in all, for a connection, for the answer to a request."""
+    """How long an answer is waited for: in all, for a connection, for the answer to a request.
+
+    forgiving: whether a page that is no registry's is waited out where a registry has answered
+        before: proxies show one while what is behind them is away.
+    """
 
     total_seconds: float
     connect_seconds: float
     request_seconds: float
+    forgiving: bool = False
 
 
 class RegistryClient:
@@ -71,6 +76,7 @@ class RegistryClient:
         self._clock = clock
         self._sleep = sleep
         self._replicas = Replicas(urls, clock)
+        self._has_answered = False
         self._http = httpx.Client(
             auth=login,
             verify=tls,
@@ -81,10 +87,14 @@ class RegistryClient:
         """Ends the connections."""
         self._http.close()
 
-    def ask(self, request: Request, patience: Patience) -> Answer:
+    def ask(self, request: Request, patience: Patience, known: Request | None = None) -> Answer:
         """The registry's own answer, be it 200 or an error of its own (404, 409, 422).
 
         A replica that does not know what is asked for is no answer while another one may.
+
+        Args:
+            known: asks for what the registry has had. If it has neither, it runs without its
+                schemas, and is waited for as one that is away.
 
         Raises RegistryUnavailable when the time is up, RegistryError for what no time mends.
         """
@@ -121,7 +131,7 @@ class RegistryClient:
             reraise=True,
         )
         try:
-            return retrying(self._round, request, patience, deadline)
+            return retrying(self._round, request, patience, deadline, known)
         except Away as error:
             message = (
                 f"schema registry {self.name}: no answer for {request.what} in "
@@ -134,7 +144,9 @@ class RegistryClient:
         """What a server said, without credentials that it may have repeated."""
         return self._login.hidden(text)
 
-    def _round(self, request: Request, patience: Patience, deadline: float) -> Answer:
+    def _round(
+        self, request: Request, patience: Patience, deadline: float, known: Request | None = None
+    ) -> Answer:
         missing: Answer | None = None
         unexpected: UnexpectedAnswer | None = None
         reasons: list[str] = []
@@ -151,20 +163,33 @@ class RegistryClient:
                 unexpected = error
             else:
                 self._replicas.works(url)
+                self._has_answered = True
                 if answer.status != httpx.codes.NOT_FOUND:
                     return answer
                 missing = answer
         if missing is not None:
+            if known is not None:
+                self._check_has(known, patience, deadline)
             return missing
         if unexpected is not None:
             # A replica that is away may be the one that answers as a registry does.
-            if not reasons:
+            forgiven = patience.forgiving and self._has_answered and _is_page(unexpected)
+            if not reasons and not forgiven:
                 raise unexpected
             reasons.append(str(unexpected))
         message = "; ".join(reasons)
         if not message:
             message = f"asked to be left alone for {self._replicas.rest_seconds():.0f} s more"
         raise Away(message)
+
+    def _check_has(self, known: Request, patience: Patience, deadline: float) -> None:
+        answer = self._round(known, patience, deadline)
+        if answer.status == httpx.codes.NOT_FOUND:
+            message = (
+                f"{answer.url}: it does not have {known.what} either, which it has had: it runs "
+                "without its schemas, or is another registry"
+            )
+            raise Away(message)
 
     def _timeout(self, patience: Patience, deadline: float) -> httpx.Timeout:
         left = max(_SHORTEST_REQUEST_SECONDS, deadline - self._clock())
@@ -229,6 +254,11 @@ class RegistryClient:
             message = f"schema registry {url}: an answer that cannot be unpacked: {told}"
             return UnexpectedAnswer(message)
         return Away(f"{kind} {told}".strip())
+
+
+def _is_page(error: UnexpectedAnswer) -> bool:
+    """True for what a proxy says of a server that is gone: not found, moved, a page of its own."""
+    return error.status is not None and (error.status < 400 or error.status == 404)
 
 
 _ADVICE = {

@@ -94,6 +94,7 @@ class RegistrySession:
             _IDS_WAITED_FOR, unknown_ids.remembered_seconds, timer=clock
         )
         self._fetching: dict[int, Future[str]] = {}
+        self._found_last: int | None = None
         self._registered: cachetools.LRUCache[tuple[str, str, bool], int] = cachetools.LRUCache(
             _REMEMBERED_REGISTRATIONS
         )
@@ -166,6 +167,7 @@ class RegistrySession:
         with self._lock:
             if text is not None:
                 self._schemas[schema_id] = text
+                self._found_last = schema_id
             if why is not None:
                 self._unknown[schema_id] = why
             del self._fetching[schema_id]
@@ -209,13 +211,16 @@ class RegistrySession:
         with self._lock:
             if len(self._waited_for) >= _IDS_WAITED_FOR:
                 delays = []
-        answer = self._client.ask(request, self._patience)
-        for delay in delays:
+        found_last = self._found_last
+        # One that came back from an outage without any schema says nothing of this one.
+        known = None if found_last is None else schema_request(found_last)
+        answer = self._client.ask(request, self._patience, None if delays else known)
+        for left, delay in enumerate(delays, start=1 - len(delays)):
             if answer.status == 200:
                 break
             # Registered a moment ago, and not yet with this replica.
             self._sleep(delay)
-            answer = self._client.ask(request, self._patience)
+            answer = self._client.ask(request, self._patience, None if left else known)
         if answer.status == 404:
             if delays:
                 with self._lock:

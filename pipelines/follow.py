@@ -12,6 +12,8 @@ from typing import Protocol
 
 from apache_beam.runners.runner import PipelineResult
 
+from pipeline_io.kafka_admin import KeptAdmins, kept_admins
+from pipeline_io.kafka_errors import KafkaAccessError
 from pipelines.sources import Source, commit_all, offsets_to_read
 
 LOGGER = logging.getLogger(__name__)
@@ -68,7 +70,7 @@ def follow(job: Runnable, sources: list[Source]) -> None:
     # The next run goes on from the group's offsets, so the first start has to be one of them.
     if not offsets_to_read(sources):
         commit_all(sources)
-    with stop_requests() as stopped:
+    with stop_requests() as stopped, kept_admins() as admins:
         while not stopped.is_set():
             if offsets_to_read(sources):
                 job.run_to_end(sources)
@@ -84,7 +86,17 @@ def follow(job: Runnable, sources: list[Source]) -> None:
                 )
             stopped.wait(POLL_SECONDS)
             if not stopped.is_set():
-                sources = job.open_sources(goes_on=True)
+                sources = _opened_again(job, admins)
+
+
+def _opened_again(job: Runnable, admins: KeptAdmins) -> list[Source]:
+    """The sources with what has come since. Raises KafkaError."""
+    try:
+        return job.open_sources(goes_on=True)
+    except KafkaAccessError:
+        # The password may be another one by now, which a new client reads.
+        admins.forget()
+        return job.open_sources(goes_on=True)
 
 
 FLINK_GOES_ON = (

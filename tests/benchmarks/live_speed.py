@@ -33,8 +33,8 @@ from tests.stack.topics import Topics
 
 FEW_RECORDS = 2_000
 """Of the runs that compare the runners; what such a run costs is the start-up."""
-MOST_PUBSUB_RECORDS = 200_000
-"""The emulator keeps in its memory, of half a gigabyte, what is not pulled yet."""
+MOST_PUBSUB_RECORDS = 1_000_000
+"""The emulator keeps in its memory, of eight gigabytes at most, what is not pulled yet."""
 LIVE_PER_SECOND = 500
 LIVE_SECONDS = 30.0
 

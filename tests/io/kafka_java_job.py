@@ -66,7 +66,7 @@ def noted(folder: Path) -> Iterator[tuple[str, int, int, float]]:
 
 def config_of(given: dict[str, Any]) -> KafkaIORead:
     source = KafkaSource(
-        KafkaCluster(given["brokers"]),
+        KafkaCluster(given["brokers"], given.get("properties", {})),
         topics=tuple(given.get("topics", ())),
         pattern=given.get("pattern"),
         start=Start.parse(given.get("start", "earliest")),
@@ -75,16 +75,23 @@ def config_of(given: dict[str, Any]) -> KafkaIORead:
         discovery_seconds=given.get("discovery_seconds"),
         batch_size=given.get("batch_size", 5_000),
     )
-    java = JavaTransforms(given["expansion_service"], given.get("makes_batches", False))
+    java = JavaTransforms(
+        given["expansion_service"],
+        makes_batches=given.get("makes_batches", False),
+        reads_secrets=given.get("reads_secrets", False),
+    )
     return KafkaIORead(source, java, stop_after=given.get("stop_after"))
 
 
 def build(pipeline: beam.Pipeline, given: dict[str, Any]) -> None:
-    _ = (
-        pipeline
-        | "Read" >> ReadTopicsWithKafkaIO(config_of(given))
-        | "Note" >> beam.ParDo(NoteRecords(given["folder"], given.get("pause_seconds", 0)))
-    )
+    for number, read in enumerate(given.get("reads", [{}])):
+        config = config_of({**given, **read})
+        _ = (
+            pipeline
+            | f"Read {number}" >> ReadTopicsWithKafkaIO(config)
+            | f"Note {number}"
+            >> beam.ParDo(NoteRecords(given["folder"], given.get("pause_seconds", 0)))
+        )
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def test_a_job_of_beam_writes_every_message_and_keeps_the_order_of_a_key(
         )
         for batch in range(20)
     ]
-    with beam.Pipeline("DirectRunner") as pipeline:
+    with beam.Pipeline() as pipeline:
         rows = pipeline | beam.Create([batches]) | beam.FlatMap(lambda each: each)
         refused = rows | WriteTopic(sink(kafka, name))
         assert_that(refused, equal_to([]))

@@ -32,9 +32,10 @@ class PubSub(Part):
 
     def plan(self, context: Context) -> Plan:
         port = context.free_port()
+        # It keeps every message that is not pulled yet; the heap grows only when it has to.
         command = Command(
             (
-                *(str(java(JAVA)), *small_jvm(512)),
+                *(str(java(JAVA)), *small_jvm(8_000)),
                 *("-jar", str((context.installed / "emulator.jar").resolve())),
                 *("--host=127.0.0.1", f"--port={port}"),
             )

@@ -12,6 +12,7 @@ from transforms.sql.connectors import (
     positive_integer,
     whole_number,
 )
+from transforms.sql.connectors_kafka_records import RECORD_OPTIONS
 
 HELP = "Topics of Kafka."
 
@@ -115,19 +116,7 @@ SOURCE_OPTIONS = (
         default=300.0,
     ),
     Option("scan.parallelism", "how many readers share the partitions", positive_integer, 1),
-    Option(
-        "value.format",
-        "how a record's value is read",
-        default="debezium-avro-confluent",
-        choices=SOURCE_FORMATS,
-    ),
-    Option(
-        "debezium.deletes",
-        "which columns a delete has: all that `before` holds, or the primary key's alone; "
-        "PostgreSQL fills the others with made-up values unless REPLICA IDENTITY is FULL",
-        default="before",
-        choices=("before", "key"),
-    ),
+    *RECORD_OPTIONS,
     *REGISTRY_OPTIONS,
 )
 

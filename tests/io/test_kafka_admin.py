@@ -1,0 +1,117 @@
+"""Clients that ask a cluster: one for a question, or one for all questions of a block."""
+
+from __future__ import annotations
+
+import threading
+import types
+from typing import Any
+
+import confluent_kafka
+import pytest
+
+from pipeline_io import kafka_admin
+from pipeline_io.kafka_admin import KafkaAdmin, admin_of, kept_admins
+from pipeline_io.kafka_cluster import KafkaCluster
+from pipeline_io.kafka_errors import KafkaAccessError, KafkaUnavailable
+
+CLUSTER = KafkaCluster("127.0.0.1:1", {"client.id": "one"})
+SAME = KafkaCluster("127.0.0.1:1", {"client.id": "one"})
+OTHER = KafkaCluster("127.0.0.1:1", {"client.id": "other"})
+TIMED_OUT = confluent_kafka.KafkaError._TIMED_OUT  # noqa: SLF001
+REFUSED = confluent_kafka.KafkaError._AUTHENTICATION  # noqa: SLF001
+
+
+class Client:
+    """The client library's: answers unless it is away, and tells errors when it is polled."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.is_away = False
+        self.polls = 0
+        self.errors: list[int] = []
+
+    def list_topics(self, timeout: float) -> Any:
+        if self.is_away:
+            raise confluent_kafka.KafkaException(confluent_kafka.KafkaError(TIMED_OUT))
+
+        return types.SimpleNamespace(topics={})
+
+    def poll(self, timeout: float) -> None:
+        self.polls += 1
+        while self.errors:
+            self.config["error_cb"](confluent_kafka.KafkaError(self.errors.pop()))
+
+
+@pytest.fixture(autouse=True)
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Client]:
+    """The clients that were made."""
+    clients: list[Client] = []
+
+    def make(config: dict[str, Any]) -> Client:
+        clients.append(Client(config))
+        return clients[-1]
+
+    monkeypatch.setattr(kafka_admin, "AdminClient", make)
+    monkeypatch.setattr(kafka_admin, "START_SECONDS", 0.05)
+    return clients
+
+
+def test_a_question_has_a_client_of_its_own(made: list[Client]) -> None:
+    for _ in range(3):
+        admin_of(CLUSTER).topics()
+    assert len(made) == 3
+
+
+def test_questions_of_a_block_share_a_client_for_each_cluster(made: list[Client]) -> None:
+    with kept_admins():
+        for cluster in (CLUSTER, OTHER, CLUSTER, OTHER, SAME):
+            admin_of(cluster).topics()
+    assert [client.config["client.id"] for client in made] == ["one", "other"]
+    admin_of(CLUSTER).topics()
+    assert len(made) == 3
+
+
+def test_a_client_that_is_kept_is_polled_before_it_is_asked_again(made: list[Client]) -> None:
+    # A token that ends is renewed by that alone.
+    with kept_admins():
+        for _ in range(3):
+            admin_of(CLUSTER).topics()
+    assert made[0].polls == 2
+
+
+def test_a_client_that_is_forgotten_is_made_anew(made: list[Client]) -> None:
+    with kept_admins() as admins:
+        admin_of(CLUSTER).topics()
+        admins.forget()
+        admin_of(CLUSTER).topics()
+    assert len(made) == 2
+
+
+def test_another_thread_does_not_share_the_client_of_a_block(made: list[Client]) -> None:
+    with kept_admins():
+        admin_of(CLUSTER)
+        thread = threading.Thread(target=admin_of, args=(CLUSTER,))
+        thread.start()
+        thread.join()
+    assert len(made) == 2
+
+
+def test_a_refusal_is_told(made: list[Client]) -> None:
+    admin = KafkaAdmin(CLUSTER)
+    made[0].is_away = True
+    made[0].errors.append(REFUSED)
+    with pytest.raises(KafkaAccessError, match="check the user, the password"):
+        admin.topics()
+
+
+def test_a_client_whose_connection_failed_is_not_asked_again(made: list[Client]) -> None:
+    with kept_admins():
+        admin_of(CLUSTER)
+        made[0].errors.append(REFUSED)
+        for _ in range(3):
+            admin_of(CLUSTER).topics()
+        made[1].is_away = True
+        # What the one before was refused is no cause of this one's silence.
+        with pytest.raises(KafkaUnavailable, match="no answer"):
+            admin_of(CLUSTER).topics()
+    assert len(made) == 2
