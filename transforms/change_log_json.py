@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from transforms.change_log_texts import spread_texts
 from transforms.change_log_values import Array, Field, plain_column
 from transforms.sql import types
 from transforms.sql.json_encoder import Encoder
@@ -55,6 +56,21 @@ def json_texts(rows: Rows) -> pl.Series:
         return rows.spread(pl.Series("", [], dtype=pl.String))
     names = [field.name for field in rows.fields]
     return rows.spread(object_texts(names, rows.columns, rows.count))
+
+
+def json_column(rows: Rows) -> Array:
+    """`json_texts` as Arrow's String."""
+    if rows.positions is None or not rows.count:
+        return arrow_texts(json_texts(rows))
+    texts = object_texts([field.name for field in rows.fields], rows.columns, rows.count)
+    return spread_texts(arrow_texts(texts), rows.positions, rows.length)
+
+
+def arrow_texts(texts: pl.Series) -> Array:
+    """Texts of polars as Arrow's String."""
+    column: Any = texts.alias("").to_arrow(compat_level=pl.CompatLevel.oldest())
+    found: Array = column.cast(pa.string())
+    return found
 
 
 def object_texts(names: Sequence[str], columns: Sequence[Array], count: int) -> pl.Series:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 
 from transforms.avro import DecodedGroup, Decoder, SchemaSource, decode
 from transforms.change_log_headers import NEW_KEY, OLD_KEY, HeaderKeys
-from transforms.change_log_json import Rows, json_texts
+from transforms.change_log_json import Rows, arrow_texts, json_texts
 from transforms.change_log_order import Positions
+from transforms.change_log_texts import Array
 from transforms.dead_letters import Refusal
-from transforms.key_texts import key_texts
+from transforms.key_texts import key_texts, plain_key_texts
 
 
 class KeyColumns:
@@ -25,29 +25,32 @@ class KeyColumns:
         decoded = decode(cast("pa.BinaryArray", records.column("key")), schemas, decoder)
         self._failures = decoded.failures
         self._place = np.full(records.num_rows, -1, np.int64)
-        texts: list[pl.Series] = []
-        jsons: list[pl.Series] = []
+        texts: list[Array] = []
+        jsons: list[Array] = []
         filled = 0
         for group in decoded.groups:
             rows = Rows(group.rows.to_struct_array())
-            jsons.append(json_texts(rows))
-            texts.append(key_texts(rows))
+            json, text = plain_key_texts(rows) or (
+                arrow_texts(json_texts(rows)),
+                arrow_texts(key_texts(rows)),
+            )
+            jsons.append(json)
+            texts.append(text)
             self._place[group.positions] = np.arange(filled, filled + len(group.positions))
             filled += len(group.positions)
-        empty = pl.Series("", [], dtype=pl.String)
-        self._json = pl.concat(jsons) if jsons else empty
-        self._text = pl.concat(texts) if texts else empty
+        self._json = _concatenated(jsons)
+        self._text = _concatenated(texts)
         schemas_by_group = [(group, group.rows.schema) for group in decoded.groups]
         self._headers = HeaderKeys(
             records, lambda position: _schema_of(schemas_by_group, position), self._key_texts
         )
 
-    def json(self, positions: Positions) -> pl.Series:
-        """The keys at these positions as JSON, NULL where a record has none."""
+    def json(self, positions: Positions) -> Array:
+        """The keys (String) at these positions as JSON, NULL where a record has none."""
         return self._at(self._json, positions)
 
-    def text(self, positions: Positions) -> pl.Series:
-        """The keys at these positions as the texts by which they are compared."""
+    def text(self, positions: Positions) -> Array:
+        """The keys (String) at these positions as the texts by which they are compared."""
         return self._at(self._text, positions)
 
     def old(self, positions: Positions) -> Any:
@@ -73,15 +76,14 @@ class KeyColumns:
             if found.position in ours
         }
 
-    def _at(self, values: pl.Series, positions: Positions) -> pl.Series:
+    def _at(self, values: Array, positions: Positions) -> Array:
         places = self._place[positions]
-        if len(places) == len(values) and len(places) and places[0] == 0:
-            if np.array_equal(places, np.arange(len(places))):
-                return values
-        if (places >= 0).all():
-            return values.gather(places)
-        wanted = pl.Series(places).replace(-1, None)
-        return values.gather(wanted) if len(values) else _nulls(len(places))
+        if len(places) == len(values) and np.array_equal(places, np.arange(len(places))):
+            return values
+        missing = places < 0
+        wanted = pa.array(places, pa.int64(), mask=missing if missing.any() else None)
+        found: Array = values.take(wanted)
+        return found
 
     def _key_texts(self, raw: Sequence[bytes]) -> list[str | None]:
         found = decode(pa.array(raw, pa.binary()), self._schemas, self._decoder)
@@ -104,6 +106,9 @@ def _schema_of(groups: Sequence[tuple[DecodedGroup, pa.Schema]], position: int) 
     return None
 
 
-def _nulls(count: int) -> pl.Series:
-    nothing: pl.Series = pl.Series("", [None], dtype=pl.String).new_from_index(0, count)
-    return nothing
+def _concatenated(columns: Sequence[Array]) -> Array:
+    if len(columns) == 1:
+        return columns[0]
+    # Without a group there are no texts.
+    joined: Array = pa.concat_arrays([pa.array([], pa.string()), *columns])
+    return joined

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.avro import DecodedGroup
+from transforms.change_log_json import arrow_texts
 from transforms.change_log_lives import Life, OneSource
-from transforms.change_log_texts import constant, without_first
+from transforms.change_log_texts import Array, constant, without_first
 from transforms.change_log_usual import usual_events, usual_keys
 from transforms.change_log_usual_ids import usual_ids
 from transforms.event_id import event_ids
@@ -30,12 +31,12 @@ _POSITION = "__position"
 
 
 class Order(NamedTuple):
-    """The order key, its error and the id of each event, by place: the row of a position. No errors
-    (None) is the usual thing."""
+    """The order key, its error and the id of each event (String each), by place: the row of a
+    position. No errors (None) is the usual thing."""
 
-    keys: pl.Series
+    keys: Array
     errors: pl.Series | None
-    ids: pl.Series
+    ids: Array
     place: Positions
 
 
@@ -90,7 +91,7 @@ class EventOrder:
             found = pl.concat([self._of_partition(part) for part in split]).sort(_POSITION)
         place = np.full(records.num_rows, -1, np.int64)
         place[positions] = np.arange(len(positions))
-        return Order(found["key"], found["error"], found["id"], place)
+        return Order(arrow_texts(found["key"]), found["error"], arrow_texts(found["id"]), place)
 
     def _usual(self, records: pa.RecordBatch, group: DecodedGroup) -> Order | None:
         """The same of a group that is like nearly all; None where it is not."""
@@ -115,7 +116,7 @@ class EventOrder:
         ids = usual_ids(events, _total_order(group), body, by_hand)
         place = np.full(records.num_rows, -1, np.int64)
         place[positions] = np.arange(len(positions))
-        return Order(pl.Series(keys), None, pl.Series(ids), place)
+        return Order(keys, None, ids, place)
 
     def _of_partition(self, rows: pl.DataFrame) -> pl.DataFrame:
         partition = (str(rows["__topic"][0]), int(rows["__partition"][0]))

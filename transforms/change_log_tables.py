@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from transforms.avro import DecodedGroup
 from transforms.change_log_events import Kind, kind_of
 from transforms.change_log_order import Positions
+from transforms.change_log_texts import VARIES, Array, constant
 from transforms.sql.source import polars_series
 
 SCHEMA_CHANGES = "_schema_changes"
@@ -56,10 +58,12 @@ class TableNames:
             yield Part(SCHEMA_CHANGES, everything[ours])
             yield Part(None, everything[~ours])
             return
-        places = _places(group)
-        if all(places[name].n_unique() == 1 for name in places.columns):
-            yield self._part(group, places.row(0), everything, topics)
+        columns = _places(group)
+        one = [constant(column) for column in columns.values()]
+        if VARIES not in one:
+            yield self._part(group, tuple(one), everything, topics)
             return
+        places = pl.DataFrame({name: polars_series(column) for name, column in columns.items()})
         numbered = places.with_row_index("row")
         for place, rows in numbered.group_by(places.columns, maintain_order=True):
             yield self._part(group, place, rows["row"].to_numpy().astype(np.int64), topics)
@@ -114,14 +118,9 @@ class TableNames:
         return str(database) == self.database
 
 
-def _places(group: DecodedGroup) -> pl.DataFrame:
+def _places(group: DecodedGroup) -> dict[str, Array]:
     """Database, schema and table of each row."""
     source: Any = group.rows.column("source")
     fields = dict(zip((field.name for field in source.type), source.flatten(), strict=True))
-    empty = pl.Series([None], dtype=pl.String).new_from_index(0, group.rows.num_rows)
-    return pl.DataFrame(
-        {
-            name: polars_series(fields[name]) if name in fields else empty
-            for name in ("db", "schema", "table")
-        }
-    )
+    empty = pa.nulls(group.rows.num_rows, pa.string())
+    return {name: fields.get(name, empty) for name in ("db", "schema", "table")}

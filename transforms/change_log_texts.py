@@ -40,6 +40,12 @@ def lies_within(column: Array) -> npt.NDArray[np.uint8]:
     return octets[offsets[0] : offsets[-1]]
 
 
+def holds_any(column: Array, wanted: bytes) -> bool:
+    """Whether any value has one of these bytes."""
+    octets = lies_within(column).tobytes()
+    return len(octets.translate(None, wanted)) < len(octets)
+
+
 def without_first(column: Any, count: int) -> Any:
     """Binary values without their first bytes."""
     # Arrow's own default of where to stop makes it allocate less than nothing.
@@ -58,11 +64,28 @@ def constant(column: Any) -> str | Varies | None:
     width = int(offsets[1] - offsets[0])
     if int(offsets[-1] - offsets[0]) != width * count or not (np.diff(offsets) == width).all():
         return VARIES
-    values = octets[offsets[0] : offsets[-1]].reshape(count, width)
-    if not (values == values[0]).all():
+    whole = octets[offsets[0] : offsets[-1]].tobytes()
+    if whole != whole[:width] * count:
         return VARIES
     found: str = column[0].as_py()
     return found
+
+
+def spread_texts(column: Array, positions: npt.NDArray[np.int64], count: int) -> Array:
+    """A column of `count` texts: the given ones (String, none of them NULL) at these ascending
+    positions, NULL at the others. Their bytes stay where they are."""
+    given, octets = buffers(column)
+    offsets: Any = np.full(count + 1, 0, np.int32)
+    offsets[positions + 1] = np.diff(given)
+    np.cumsum(offsets, out=offsets)
+    offsets += given[0]
+    is_there = np.zeros(count, np.bool_)
+    is_there[positions] = True
+    validity: Any = np.packbits(is_there, bitorder="little")
+    texts: Any = octets
+    return pa.StringArray.from_buffers(
+        count, pa.py_buffer(offsets), pa.py_buffer(texts), pa.py_buffer(validity)
+    )
 
 
 def same_width_texts(octets: Any, width: int) -> pa.StringArray:

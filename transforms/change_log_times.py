@@ -6,6 +6,7 @@ What no calendar holds comes as PostgreSQL says it (`infinity`), a time beyond a
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -31,7 +32,22 @@ _FIRST_REAL_DAY = -2_500_000
 
 INFINITE_MILLISECONDS = {9_223_372_036_825_200: "infinity", -9_223_372_036_832_400: "-infinity"}
 """The driver's numbers for PostgreSQL's infinite timestamps; microseconds are 1000 times these."""
+ISO_INFINITIES = {
+    # The same numbers, as the connector prints them by time.precision.mode=isostring.
+    "+292278994-08-16": "infinity",
+    "+292269055-12-02": "-infinity",
+    "-5877611-06-21": "infinity",
+    "-5877611-06-22": "-infinity",
+    "+294247-01-10T04:00:25.2": "infinity",
+    "-290308-12-21T19:59:27.6": "-infinity",
+}
 _FINITE_MILLISECONDS = 9_223_372_036_000_000
+
+_STEP = math.gcd(2**64, 1_000)
+_TURNS = 1_000 // _STEP
+_INVERSE = pow(2**64 // _STEP, -1, _TURNS)
+"""Nanoseconds of 64 bits that ran over n times are off by n * 2^64: n modulo _TURNS follows from
+the nanoseconds that are left over of a whole number of microseconds, a multiple of _STEP."""
 
 _ZERO_TAIL = r"(\.[0-9]*?)0+(Z?)$"
 
@@ -66,7 +82,7 @@ def moment_texts(ticks: pl.Series, unit: str, zone: str = "") -> pl.Series:
     ticks = ticks.cast(pl.Int64)
     texts = timestamp_texts(ticks.cast(pl.Datetime(_unit(unit))), "T", zone)
     if unit == "ns":
-        return texts
+        return _turned_back(texts, ticks, zone)
     factor = _TICKS[unit] // _TICKS["ms"]
     lowest, highest = ticks.min(), ticks.max()
     limit = _FINITE_MILLISECONDS * factor
@@ -78,6 +94,17 @@ def moment_texts(ticks: pl.Series, unit: str, zone: str = "") -> pl.Series:
         infinite = {number * factor: text for number, text in INFINITE_MILLISECONDS.items()}
         texts = _replaced(texts, ticks, infinite)
     return texts
+
+
+def iso_texts(texts: pl.Series) -> pl.Series:
+    """ISO texts of dates and times without a zone, in the forms of the other functions."""
+    # They say the session's clock, which has no zone, as if it were UTC.
+    texts = without_zeros(texts.str.strip_suffix("Z"))
+    signed = (texts.str.starts_with("+") | texts.str.starts_with("-")).fill_null(False)
+    if not signed.any():
+        return texts
+    named: pl.Series = texts.replace(ISO_INFINITIES)
+    return named
 
 
 def zoned_texts(texts: pl.Series) -> pl.Series:
@@ -113,6 +140,26 @@ def _duration_text(number: int, ticks: int) -> str:
     text = f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
     digits = f"{fraction:0{len(str(ticks)) - 1}d}".rstrip("0")
     return f"{text}.{digits}" if digits else text
+
+
+def _turned_back(texts: pl.Series, nanoseconds: pl.Series, zone: str) -> pl.Series:
+    """The texts, those of times before 1677 and after 2262 as they were before their nanoseconds
+    ran over 64 bits.
+
+    The databases have whole microseconds, and 2^64 is no multiple of 1000: what is left over tells
+    how often a number ran over, up to 62 times, some 36,000 years.
+    """
+    numbers: npt.NDArray[np.int64] = nanoseconds.fill_null(0).to_numpy()
+    left = numbers % 1_000
+    found = np.flatnonzero((left != 0) & (left % _STEP == 0))
+    if not len(found):
+        return texts
+    left = left[found]
+    turns = (-(left // _STEP) * _INVERSE) % _TURNS
+    turns = np.where(turns > _TURNS // 2, turns - _TURNS, turns)
+    whole, rest = divmod(2**64, 1_000)
+    microseconds = numbers[found] // 1_000 + turns * whole + (left + turns * rest) // 1_000
+    return texts.scatter(found, moment_texts(pl.Series(microseconds), "us", zone))
 
 
 def _unit(unit: str) -> Literal["ms", "us", "ns"]:

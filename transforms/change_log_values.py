@@ -18,8 +18,8 @@ from transforms.change_log_instants import cut_instants
 from transforms.change_log_times import (
     clock_texts,
     day_texts,
+    iso_texts,
     moment_texts,
-    without_zeros,
     zoned_texts,
 )
 from transforms.sql.source import polars_series
@@ -63,8 +63,7 @@ def _text(column: Array, kind: pa.DataType, name: str) -> pl.Series | None:
         if name in _ZONED:
             return zoned_texts(polars_series(column))
         if name in _ISO:
-            # These say the session's clock, which has no zone, as if it were UTC.
-            return without_zeros(polars_series(column).str.strip_suffix("Z"))
+            return iso_texts(polars_series(column))
         return None
     if pa.types.is_decimal(kind):
         decimals: pl.Series = polars_series(column).cast(pl.String)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from transforms.avro import DecodedGroup
-from transforms.change_log_json import Rows, json_texts, object_texts
+from transforms.change_log_json import Rows, arrow_texts, json_column, object_texts
 from transforms.change_log_keys import KeyColumns
 from transforms.change_log_missing import missing_mask
 from transforms.change_log_order import Order, Positions
@@ -21,9 +21,13 @@ from transforms.change_log_sources import (
     as_type,
     log_schema,
     milliseconds,
+    nulls,
     shaped,
 )
+from transforms.change_log_texts import Array
 from transforms.sql.source import polars_series
+
+_FEW_BYTES = 2**26
 
 MYSQL_LOG = log_schema(MYSQL_SOURCE)
 POSTGRESQL_LOG = log_schema(POSTGRESQL_SOURCE)
@@ -50,13 +54,14 @@ class LogWriter:
         columns = {name: found.column(name) for name in found.schema.names}
         place = self._order.place[positions]
         count = found.num_rows
-        after, missing = _row_texts(columns.get("after"), count, with_missing=is_postgresql)
-        before, _ = _row_texts(columns.get("before"), count, with_missing=False)
+        before, after, missing = _row_texts(
+            columns.get("before"), columns.get("after"), count, with_missing=is_postgresql
+        )
         at = pa.array(positions, pa.int64())
         shape: Any = schema.field("source").type
         arrays = [
-            _text(self._keys.text(positions) if "op" in columns else None, count),
-            _text(self._keys.json(positions), count),
+            self._keys.text(positions) if "op" in columns else nulls(count, pa.string()),
+            self._keys.json(positions),
             before,
             after,
             as_type(columns.get("op"), pa.string(), count),
@@ -65,8 +70,8 @@ class LogWriter:
             as_type(columns.get("databaseName"), pa.string(), count),
             as_type(columns.get("ddl"), pa.string(), count),
             shaped(columns["source"], shape, count),
-            _text(_gathered(self._order.keys, place), count),
-            _text(_gathered(self._order.ids, place), count),
+            _gathered(self._order.keys, place),
+            _gathered(self._order.ids, place),
             pa.repeat(pa.scalar(self._now, pa.timestamp("us", tz="UTC")), count),
             self._records.column("topic").take(at),
             self._records.column("partition").take(at).cast(pa.int64()),
@@ -78,11 +83,38 @@ class LogWriter:
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _row_texts(column: Any, count: int, *, with_missing: bool) -> tuple[Any, Any]:
-    """A row as JSON, and the names of its columns that the event lacks the value of."""
-    nothing = pa.repeat(pa.scalar([], pa.list_(pa.string())), count)
-    if not isinstance(column, pa.StructArray) or column.null_count == count:
-        return pa.nulls(count, pa.string()), nothing
+def _row_texts(
+    before: Any, after: Any, count: int, *, with_missing: bool
+) -> tuple[Array, Array, Array]:
+    """The rows before and after as JSON, and the names of the columns that the event lacks the
+    value of."""
+    if (
+        _is_all_null(before)
+        or _is_all_null(after)
+        or with_missing
+        or not _go_together(before, after)
+    ):
+        texts, missing = _texts(after, count, with_missing=with_missing)
+        return _texts(before, count, with_missing=False)[0], texts, missing
+    both, missing = _texts(pa.concat_arrays([before, after]), 2 * count, with_missing=False)
+    return both.slice(0, count), both.slice(count), missing.slice(count)
+
+
+def _is_all_null(column: Any) -> bool:
+    return not isinstance(column, pa.StructArray) or column.null_count == len(column)
+
+
+def _go_together(before: Any, after: Any) -> bool:
+    """Whether both are converted in one go: a column costs about as much for few rows as for many,
+    and Arrow's texts end at 2 GB."""
+    is_small: bool = before.nbytes + after.nbytes < _FEW_BYTES
+    return is_small and before.type.equals(after.type, check_metadata=True)
+
+
+def _texts(column: Any, count: int, *, with_missing: bool) -> tuple[Array, Array]:
+    """Rows as JSON, and the names of their columns that the event lacks the value of."""
+    if _is_all_null(column):
+        return nulls(count, pa.string()), _empty_lists(count)
     rows = Rows(column)
     masks: dict[int, Any] = {}
     if with_missing:
@@ -94,8 +126,15 @@ def _row_texts(column: Any, count: int, *, with_missing: bool) -> tuple[Any, Any
             if mask is not None:
                 masks[number] = mask
     if not masks:
-        return _text(json_texts(rows), count), nothing
+        return json_column(rows), _empty_lists(count)
     return _without_missing(rows, masks, count)
+
+
+def _empty_lists(count: int) -> Array:
+    """Lists of texts, all empty: `pa.repeat` takes a hundred times as long for these."""
+    offsets = pa.array(np.zeros(count + 1, np.int32), pa.int32())
+    lists: Array = pa.ListArray.from_arrays(offsets, pa.array([], pa.string()))
+    return lists
 
 
 def _without_missing(rows: Rows, masks: dict[int, Any], count: int) -> tuple[Any, Any]:
@@ -120,18 +159,10 @@ def _without_missing(rows: Rows, masks: dict[int, Any], count: int) -> tuple[Any
         range(count) if rows.positions is None else rows.positions.tolist(), missing, strict=True
     ):
         spread[place] = names
-    return _text(json, count), pa.array(spread, pa.list_(pa.string()))
+    return arrow_texts(json), pa.array(spread, pa.list_(pa.string()))
 
 
-def _gathered(values: pl.Series, place: Positions) -> pl.Series:
+def _gathered(values: Array, place: Positions) -> Array:
     if len(place) == len(values) and np.array_equal(place, np.arange(len(place))):
         return values
-    return values.gather(place)
-
-
-def _text(values: pl.Series | None, count: int) -> Any:
-    if values is None:
-        return pa.nulls(count, pa.string())
-    return cast("Any", values.alias("").to_arrow(compat_level=pl.CompatLevel.oldest())).cast(
-        pa.string()
-    )
+    return values.take(pa.array(place, pa.int64()))

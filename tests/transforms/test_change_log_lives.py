@@ -75,7 +75,7 @@ def ordered(
 
 
 def ordinals(found: Order) -> list[int | None]:
-    return [None if key is None else int(key[:4], 16) for key in found.keys]
+    return [None if key is None else int(key[:4], 16) for key in found.keys.to_pylist()]
 
 
 def test_servers_are_counted_by_the_time_of_their_earliest_event() -> None:
@@ -141,7 +141,8 @@ def test_a_server_that_is_met_after_its_successor_is_refused() -> None:
 def test_a_refused_event_does_not_move_the_newest_key_of_its_partition() -> None:
     order = EventOrder(OneSource("shop", [Life(1, A, at(1)), Life(2, B, at(100))]))
     found = ordered(order, [(f"{B}:3", 150, "u"), (f"{A}:9", 200, "u"), (None, 201, "r")])
-    assert found.keys[2] == found.keys[0][:-2] + "00"
+    keys: list[Any] = found.keys.to_pylist()
+    assert keys[2] == keys[0][:-2] + "00"
 
 
 def test_a_snapshots_row_takes_the_newest_key_that_is_stored_before_it() -> None:
@@ -153,7 +154,7 @@ def test_a_snapshots_row_takes_the_newest_key_that_is_stored_before_it() -> None
 
     order = EventOrder(OneSource("shop", [Life(1, A, at(1))]), stored)
     found = ordered(order, [(None, 5, "r")], first_offset=40)
-    assert found.keys[0] == "0001/0000000000000009/0000000000000004/00000000"
+    assert found.keys[0].as_py() == "0001/0000000000000009/0000000000000004/00000000"
     ordered(order, [(None, 6, "r")], first_offset=41)
     assert asked == [(("shop.items", 0), 40)]
 
@@ -163,7 +164,7 @@ def test_a_partition_that_is_read_from_its_first_record_asks_nobody() -> None:
         raise AssertionError
 
     found = ordered(EventOrder(OneSource("shop"), stored), [(None, 5, "r")])
-    assert found.keys[0].startswith("0000/0000000000000000")
+    assert found.keys[0].as_py().startswith("0000/0000000000000000")
 
 
 def test_positions_without_gtids_have_the_incarnation_that_was_counted_by_hand() -> None:

@@ -122,8 +122,8 @@ def test_the_usual_batch_has_the_keys_and_ids_of_the_general_path(
             patch.setattr("transforms.change_log_order.usual_events", lambda *_: None)
             expected = ordered(general, events)
             patch.undo()
-            assert found.keys.to_list() == expected.keys.to_list()
-            assert found.ids.to_list() == expected.ids.to_list()
+            assert found.keys.equals(expected.keys)
+            assert found.ids.equals(expected.ids)
             assert usual.newest == general.newest
 
 
