@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from kami import tables
 from kami.compaction_sql import Relations, render, sql
 from kami.context import ConfiguredTable
+from kami.types import Form, warehouse_type
 from kami.warehouse import Warehouse, table_sql
 
 Status = Literal["ok", "failed", "skipped"]
@@ -20,6 +21,13 @@ class Check(NamedTuple):
     sql: str
     needs: str
     """The relation, by its name in the dataset, without which there is nothing to check."""
+    advice: str = ""
+    """What to do where it fails."""
+
+
+AS_TEXTS = "set decimal.handling.mode to precise or string and take a new snapshot"
+AS_BASE64 = "set binary.handling.mode to bytes or base64 and take a new snapshot"
+"""Settings of the connector; what a log has lost by them comes back by `pipelines.snapshot`."""
 
 
 class CheckResult(NamedTuple):
@@ -55,7 +63,25 @@ def checks_of(table: ConfiguredTable) -> list[Check]:
         Check("order_keys", render("check_order_keys.sql.jinja", relations), log),
         Check("log_keys", render("check_log_keys.sql.jinja", relations), log),
     ]
+    decimals = _columns(table, "decimal", "number")
+    if decimals:
+        sql = render("check_decimals.sql.jinja", relations, columns=decimals)
+        checks.append(Check("decimals", sql, log, AS_TEXTS))
+    in_bytes = _columns(table, "bytes")
+    if in_bytes:
+        sql = render("check_bytes.sql.jinja", relations, columns=in_bytes)
+        checks.append(Check("bytes", sql, log, AS_BASE64))
     return checks
+
+
+def _columns(table: ConfiguredTable, *forms: Form) -> list[str]:
+    """The columns whose values have one of these forms; bits, which are always bytes, aside."""
+    return [
+        column.name
+        for column in table.table.columns
+        if warehouse_type(column, table.source.dialect).form in forms
+        and not column.source_type.lower().startswith(("bit", "varbit"))
+    ]
 
 
 def run_checks(
@@ -79,6 +105,8 @@ def run_checks(
         (row,) = warehouse.query(check.sql).to_pylist()
         wrong = int(row["wrong"] or 0)
         message = f"such as {row['example']}" if wrong and row["example"] is not None else ""
+        if wrong and check.advice:
+            message += f"; {check.advice}"
         status: Status = "failed" if wrong else "ok"
         results.append(CheckResult(table.full_name, check.name, status, wrong, message))
     limit = fresh_within_minutes

@@ -15,6 +15,7 @@ from kami import compaction_checks as checks
 from kami import compaction_state as states
 from kami import tables
 from kami.compaction_held import hold, may_hold
+from kami.compaction_purge import Purge, gone_up_to, purge_of
 from kami.compaction_sql import Relations, render, sql
 from kami.compaction_state import Compaction, create_table_sql
 from kami.compaction_superseded import keep_superseded
@@ -34,8 +35,6 @@ DEFAULT_KEEP = datetime.timedelta(hours=24)
 """What the log keeps of the newest rows: people look there first."""
 
 PARTITIONED = "PARTITION BY DATE(`_ingested_at`) CLUSTER BY `_key`, `_order_key`"
-PURGE_GUARD = "purged.order_key"
-"""What the text of a god view holds that keeps late rows out when deleted rows are forgotten."""
 
 
 class CompactionResult(NamedTuple):
@@ -91,11 +90,11 @@ class Compactor:
             )
             raise RefusedError(message)
         if compaction is None:
-            compaction = self._begin()
-        if compaction is None:
-            message = f"no row came in longer than {self.keep} ago"
-            name = self.relations.full_name
-            return CompactionResult(name, "nothing to do", None, 0, 0, 0, 0, message)
+            begun = self._begin()
+            if isinstance(begun, str):
+                name = self.relations.full_name
+                return CompactionResult(name, "nothing to do", None, 0, 0, 0, 0, begun)
+            compaction = begun
         if compaction.state == "started":
             compaction = self._stage(compaction)
         if compaction.state == "staged":
@@ -104,14 +103,23 @@ class Compactor:
             compaction = self._archive(compaction)
         return self._delete(compaction)
 
-    def _begin(self) -> Compaction | None:
+    def _begin(self) -> Compaction | str:
+        """A compaction, or why there is nothing to do."""
         cut = self.cut
         if cut is not None:
             checks.check_cut(cut)
         else:
             cut = checks.default_cut(self.warehouse, self.relations, self.now, self.keep)
         if cut is None:
-            return None
+            return f"no row came in longer than {self.keep} ago"
+        anchor = self._anchor()
+        if anchor is not None and cut < anchor.order_key and may_hold(self._columns()):
+            # A row of the snapshot would take the place of an older change, and values that a
+            # change below the anchor did not send could be filled from it, though it is newer.
+            return (
+                f"the cut {cut} is below the snapshot's anchor {anchor.order_key}; it is above "
+                f"once changes from after the snapshot are older than {self.keep}"
+            )
         self._check(cut)
         compaction = Compaction(self.relations, cut, self.now, "started")
         states.start(self.warehouse, compaction)
@@ -147,6 +155,7 @@ class Compactor:
 
     def _swap(self, compaction: Compaction) -> Compaction:
         columns = self._columns()
+        anchor = self._anchor()
         filled = may_hold(columns)
         logs = [self.relations.staging]
         if filled:
@@ -166,11 +175,12 @@ class Compactor:
                 columns=columns,
                 old_key=old_key_sql(self.table),
                 logs=logs,
-                anchor=self._anchor(),
+                anchor=anchor,
+                gone_up_to=gone_up_to(self.relations, has_anchor=anchor is not None),
                 has_held=filled,
                 newest_truncate=self._newest_truncate(),
                 started_at=compaction.started_at,
-                purge_before=self._purge_before(),
+                purge=self._purge(),
             )
         )
         self._verify_next()
@@ -214,7 +224,7 @@ class Compactor:
         (counts,) = self.warehouse.query(
             sql(
                 "SELECT (SELECT COUNT(*) FROM {{ r.staging }}) AS `archived`, "
-                "(SELECT COUNT(*) FROM {{ r.snapshot }}) AS `snapshot`, "
+                "(SELECT COUNT(`_key`) FROM {{ r.snapshot }}) AS `snapshot`, "
                 "(SELECT COUNT(*) FROM {{ r.held }}) AS `held`, "
                 "(SELECT COUNT(*) FROM {{ r.quarantine }}) AS `quarantined`",
                 r=self.relations,
@@ -259,11 +269,9 @@ class Compactor:
         ).to_pylist()
         return str(found["newest"] or "")
 
-    def _purge_before(self) -> datetime.datetime | None:
-        """None where the god view would let late rows of forgotten keys in."""
+    def _purge(self) -> Purge | None:
         assert self.purge_after is not None  # noqa: S101 - tells mypy
-        view = self.warehouse.definition(self.relations.dataset, self.relations.table)
-        return self.now - self.purge_after if PURGE_GUARD in (view or "") else None
+        return purge_of(self.warehouse, self.relations, self.now - self.purge_after)
 
     def _below(self, cut: str) -> str:
         text = "(SELECT * FROM {{ log }} WHERE `_order_key` <= {{ cut | literal }})"

@@ -18,10 +18,12 @@ class Relations(NamedTuple):
 
     dataset: str
     table: str
+    is_postgresql: bool = False
+    """The log has PostgreSQL's `source`."""
 
     @classmethod
     def of(cls, table: ConfiguredTable) -> Relations:
-        return cls(table.dataset, table.name)
+        return cls(table.dataset, table.name, table.source.dialect == "postgresql")
 
     @property
     def full_name(self) -> str:
@@ -78,6 +80,14 @@ class Relations(NamedTuple):
     def quarantine(self) -> str:
         """Log rows older than the deleted rows that were forgotten."""
         return self._named(f"{self.table}_quarantine")
+
+    @property
+    def snapshots(self) -> str:
+        return self._named("_snapshots")
+
+    @property
+    def compactions(self) -> str:
+        return self._named("_compactions")
 
     @property
     def dead_letters(self) -> str:

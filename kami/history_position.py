@@ -74,15 +74,15 @@ def order_key_of(text: str, dialect: Dialect, known: Sequence[Identity]) -> str:
 
 def _last_transactions(text: str) -> dict[str, int]:
     """Identity -> its last transaction, of a GTID or a GTID set of MySQL or MariaDB."""
-    last = {}
+    last: dict[str, int] = {}
     for part in re.split(r"[,\s]+", text.lower()):
         if found := _MYSQL_GTID.fullmatch(part):
             numbers = [int(number) for number in re.findall("[0-9]+", found[2])]
             if not numbers:
                 return {}
-            last[found[1]] = numbers[-1]
+            last[found[1]] = max(last.get(found[1], 0), numbers[-1])
         elif found := _MARIADB_GTID.fullmatch(part):
-            last[found[1]] = int(found[2])
+            last[found[1]] = max(last.get(found[1], 0), int(found[2]))
         elif part:
             return {}
     return last

@@ -83,6 +83,14 @@ class Checksums:
         return np.flatnonzero(differs)
 
 
+def checksums_of(read: ReadRows, shape: Shape) -> Checksums:
+    """Reads a side once."""
+    found = Checksums()
+    for _, rows in _read(read, shape):
+        found.add(rows)
+    return found
+
+
 def compare(database: ReadRows, god_view: ReadRows, shape: Shape, limit: int = 100) -> Comparison:
     """The comparison of all rows.
 
@@ -90,10 +98,19 @@ def compare(database: ReadRows, god_view: ReadRows, shape: Shape, limit: int = 1
         limit: the most differences that are named. Of the rows in ranges that differ, 16 bytes each
             are kept in memory, and of the named ones the values.
     """
-    ours, theirs = Checksums(), Checksums()
-    for checksums, read in ((theirs, database), (ours, god_view)):
-        for _, rows in _read(read, shape):
-            checksums.add(rows)
+    theirs, ours = checksums_of(database, shape), checksums_of(god_view, shape)
+    return drill_down(database, god_view, shape, (theirs, ours), limit)
+
+
+def drill_down(
+    database: ReadRows,
+    god_view: ReadRows,
+    shape: Shape,
+    checksums: tuple[Checksums, Checksums],
+    limit: int,
+) -> Comparison:
+    """The comparison of two sides whose checksums are known: reads what differs again."""
+    theirs, ours = checksums
     ranges = theirs.differing(ours)
     totals = int(theirs.counts.sum()), int(ours.counts.sum())
     if not len(ranges):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from kami.reconcile_compare import ReadRows
 from kami.reconcile_fingerprint import Shape
 from kami.snapshot_rows import typed_rows
 from kami.tables import Column
-from kami.views import newest_rows_sql, view_columns
+from kami.views import view_columns
 from kami.warehouse import Warehouse
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -63,33 +63,27 @@ def frame_of(batch: pa.RecordBatch | pa.Table) -> pl.DataFrame:
     return frame
 
 
-def god_view(
-    warehouse: Warehouse,
-    table: ConfiguredTable,
-    renamed: Mapping[str, str] | None = None,
-    cut: str | None = None,
-) -> ReadRows:
-    """Reads the god view, as it is now or as of an order key.
-
-    Now: the view that is deployed, so that what is compared is what people query.
+def god_view(warehouse: Warehouse, table: ConfiguredTable) -> ReadRows:
+    """Reads the god view that is deployed, so that what is compared is what people query.
 
     Raises:
         RefusedError: the view is not there.
     """
-    names = [column.name for column in table.table.columns]
-    if cut is None:
-        if table.name not in warehouse.tables(table.dataset):
-            message = f"there is no god view {table.full_name} to compare; run `kami apply`"
-            raise RefusedError(message)
-        query = sql(
-            "SELECT {% for name in names %}{{ name | quoted }}{{ ', ' if not loop.last }}"
-            "{% endfor %} FROM {{ dataset | quoted }}.{{ view | quoted }}",
-            names=names,
-            dataset=table.dataset,
-            view=table.name,
-        )
-    else:
-        query = newest_rows_sql(table, renamed, cut=cut)
+    if table.name not in warehouse.tables(table.dataset):
+        message = f"there is no god view {table.full_name} to compare; run `kami apply`"
+        raise RefusedError(message)
+    query = sql(
+        "SELECT {% for name in names %}{{ name | quoted }}{{ ', ' if not loop.last }}"
+        "{% endfor %} FROM {{ dataset | quoted }}.{{ view | quoted }}",
+        names=[column.name for column in table.table.columns],
+        dataset=table.dataset,
+        view=table.name,
+    )
+    return rows_by(warehouse, query)
+
+
+def rows_by(warehouse: Warehouse, query: str) -> ReadRows:
+    """Reads a query's rows."""
 
     def read() -> Iterator[pl.DataFrame]:
         for batch in warehouse.stream(query):

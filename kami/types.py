@@ -133,7 +133,9 @@ _BOUNDS: dict[Form, tuple[str, str]] = {
 
 _FROM_TEXT: dict[Form, str] = {
     "text": "{text}",
-    "number": "{text}",
+    # Debezium's names for what is no number, with decimal.handling.mode=string.
+    "number": "CASE {text} WHEN 'NAN' THEN 'NaN' WHEN 'POSITIVE_INFINITY' THEN 'Infinity' "
+    "WHEN 'NEGATIVE_INFINITY' THEN '-Infinity' ELSE {text} END",
     "array": "{text}",
     "integer": "SAFE_CAST({text} AS INT64)",
     # Debezium sends MySQL's TINYINT(1) as a boolean where a converter says so.

@@ -182,6 +182,7 @@ def newest_rows_sql(
         log=table_sql(table.dataset, tables.change_log_of(table.name)),
         snapshot=table_sql(table.dataset, tables.snapshot_of(table.name)),
         snapshots=table_sql(table.dataset, "_snapshots"),
+        compactions=table_sql(table.dataset, "_compactions"),
         name=literal(table.name),
         columns=columns,
         toast=[column for column in columns if column.toast],

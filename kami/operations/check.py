@@ -23,7 +23,8 @@ def command(context: Context, tables: tuple[str, ...], fresh_within_minutes: flo
     """Checks the god views and logs of TABLES, or of all tables.
 
     Keys are unique, NOT NULL columns have values, order keys are well formed, every change has a
-    key, and the newest change is not too old. Exit code 1 when a check fails.
+    key, decimals and bytes came in a form that loses nothing, and the newest change is not too
+    old. Exit code 1 when a check fails.
     """
     context.read_only()
     now = datetime.datetime.now(datetime.timezone.utc)

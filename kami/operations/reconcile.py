@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from kami.context import ConfiguredTable, Context
-from kami.ddl_renames import renamed_columns, renamed_of
 from kami.errors import ConfigurationError, DifferencesError
 from kami.reconcile_compare import compare
 from kami.reconcile_report import TableReport, difference_line, json_report, summary_row
@@ -28,7 +27,7 @@ from kami.warehouse import open_warehouse
     type=click.FloatRange(min=0),
     default=60.0,
     show_default=True,
-    help="How long rows that differ may take to arrive in the warehouse.",
+    help="How long after the read its changes may take to arrive in the warehouse.",
 )
 @click.option(
     "--limit",
@@ -56,8 +55,8 @@ def command(
     """Compares the god views of TABLES, or of all tables that have a key, with the database.
 
     By counts and checksums of key ranges, and down to the rows and columns that differ. The
-    database is read in one consistent read; what the log brings meanwhile is waited for. Exit code
-    1 when something differs.
+    database is read in one consistent read, and the god views as of its place in the log; what the
+    log has not brought by then is waited for. Exit code 1 when something differs.
     """
     context.read_only()
     chosen = [table for table in context.for_each_table(tables) if tables or table.key]
@@ -98,10 +97,9 @@ def _with_file(
                 raise ConfigurationError(message)
             continue
         skipped = _left_out(table, left_out)
-        renamed = renamed_of(table, renamed_columns(context.warehouse, table.dataset))
         found = compare(
             json_rows(table, rows),
-            god_view(context.warehouse, table, renamed),
+            god_view(context.warehouse, table),
             shape_of(table, skipped),
             limit,
         )

@@ -35,6 +35,8 @@ ROW = {
     "note": None,
 }
 
+JSON = ("--output", "json")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -100,6 +102,22 @@ def test_plan_shows_the_difference_of_a_view(folder: Path) -> None:
     assert "add columns" in shown.stdout
     assert "+  IF(merged._kami_from_log, SAFE_CAST(JSON_VALUE(" in shown.stdout
     assert "accounts" not in shown.stdout
+
+
+def test_plan_counts_the_bytes_of_a_duckdb_file_when_it_is_asked_to(folder: Path) -> None:
+    """Of a view that cannot be read yet, since its tables are missing, nothing is known."""
+    assert all(row["bytes"] is None for row in lines(run(folder, "plan", "--bytes", *JSON)))
+    run(folder, "apply")
+    write_log(folder, ROW, 1)
+    with DuckDbWarehouse(str(folder / "w.duckdb")) as warehouse:
+        warehouse.run("CREATE OR REPLACE VIEW `shop`.`orders` AS SELECT 1 AS `id`")
+        warehouse.run("CREATE OR REPLACE VIEW `shop`.`accounts` AS SELECT 1 AS `id`")
+    unasked = lines(run(folder, "plan", *JSON))
+    assert [row["bytes"] for row in unasked] == [None, None]
+    found = {row["name"]: row for row in lines(run(folder, "plan", "--bytes", *JSON))}
+    assert found["shop.accounts"]["bytes"] == 0
+    assert found["shop.orders"]["bytes"] > len(json.dumps(ROW))
+    assert found["shop.orders"]["price_usd"] is not None
 
 
 def test_query_prints_exact_values(folder: Path) -> None:

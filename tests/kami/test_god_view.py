@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from kami.errors import ConfigurationError
 from kami.views import god_view_sql
-from tests.kami.hand_made import HandMade, configured, order_key
+from tests.kami.hand_made import TAKEN_AT, HandMade, configured, order_key
 
 ORDERS = "CREATE TABLE orders (id INT PRIMARY KEY, note VARCHAR(20))"
 
@@ -206,3 +207,45 @@ def test_columns_that_differ_in_case_only_are_refused() -> None:
     ddl = 'CREATE TABLE t (id INT PRIMARY KEY, "A" INT, a INT)'
     with pytest.raises(ConfigurationError, match="'A' and 'a' differ in case"):
         god_view_sql(configured(ddl, "postgresql"))
+
+
+@pytest.mark.parametrize(
+    ("of_snapshot", "of_compaction", "shown"),
+    [
+        ({}, {}, [4, 5, 6]),
+        ({}, None, [2, 4, 5, 6]),
+        (None, {}, [2, 4, 5, 6]),
+        ({}, {"cut": order_key(10)}, [2, 4, 5, 6]),
+        ({"order_key": order_key(10, 0)}, {}, [2, 4, 5, 6]),
+        ({}, {"finished_at": None}, [2, 4, 5, 6]),
+        ({}, {"table_name": "other"}, [2, 4, 5, 6]),
+        ({"state": "reading"}, {}, [2, 4, 5, 6]),
+        ({"table_name": "other"}, {}, [2, 4, 5, 6]),
+    ],
+    ids=[
+        "compacted and then read",
+        "nothing compacted",
+        "nothing read",
+        "compacted to below it",
+        "read before it",
+        "while it is compacted",
+        "another table compacted",
+        "while it is read",
+        "another table read",
+    ],
+)
+def test_a_change_of_what_a_snapshot_lacks_is_a_repeat_where_it_was_compacted(
+    of_snapshot: dict[str, Any] | None, of_compaction: dict[str, Any] | None, shown: list[int]
+) -> None:
+    table = HandMade("CREATE TABLE t (id INT PRIMARY KEY, n INT)")
+    read = {"table_name": "t", "order_key": order_key(40, 0), "state": "done"}
+    compacted = {"table_name": "t", "cut": order_key(30), "finished_at": TAKEN_AT}
+    if of_snapshot is not None:
+        table.insert("_snapshots", [{**read, **of_snapshot}])
+    if of_compaction is not None:
+        table.insert("_compactions", [{**compacted, **of_compaction}])
+    table.snapshot(40, {"id": 5, "n": 0}, {"id": 6, "n": 0})
+    for key, place in ((2, 20), (4, 35), (5, 25)):
+        table.log("c", place, {"id": key, "n": 1})
+    assert table.rows("id") == shown
+    assert table.rows("n")[-2:] == [0, 0]

@@ -13,7 +13,7 @@ import zlib
 
 from kami.keys import key_text
 from tests.proof.source_log import Coordinates, Moment, SourceLog
-from tests.proof.source_rows import Change, Key, Row
+from tests.proof.source_rows import Change, Row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,6 @@ class Connector:
         for transaction in log.transactions:
             self._starts.append(self._starts[-1] + len(transaction.changes))
         self._offsets = [0] * random_numbers.choice([1, 2, 3, 4])
-        self._newest: dict[int, tuple[Coordinates, list[Key]]] = {}
         self._has_truncate = False
         self._cursor = self._floor = self._furthest = 0
         self._server = 0
@@ -87,9 +86,8 @@ class Connector:
                 self._lose_its_place(moments[tick])
             if tick + 1 == len(moments) or self._random.random() < catches_up:
                 self._send_until(self._starts[moments[tick].logged])
-                # A transaction that is open now may have written before the newest position sent:
-                # the rows read now would rank above its changes.
-                if moments[tick].is_quiet and self._random.random() < 0.08:
+                # A transaction that is open now may have written before the newest position sent.
+                if self._random.random() < 0.08:
                     self._read_again(moments[tick])
             if self._random.random() < 0.08:
                 self._go_back()
@@ -166,14 +164,12 @@ class Connector:
         """Misses what it has not read yet, where the rows read anew can still tell the rest."""
         missed = self._flat[self._cursor : self._starts[moment.logged]]
         changes = [self._log.transactions[number].changes[index] for number, index in missed]
-        changed = {change.key for change in changes}
         vanished = any(change.op in ("d", "t") for change in changes)
         if not missed or vanished or not moment.is_quiet or self._cursor < self._furthest:
             return
-        # Rows without coordinates rank just below the newest record of their partition: nothing
-        # tells that they are newer than this record's own rows, or than a truncate.
-        newest = {key for _, keys in self._newest.values() for key in keys}
-        if not self._is_postgresql and (self._has_truncate or changed & newest):
+        # Rows without coordinates rank just above the newest record of their partition: nothing
+        # tells that they are newer than a truncate, which may be in another one.
+        if not self._is_postgresql and self._has_truncate:
             return
         self._may_lose_its_place, self._lost_its_place = False, True
         self._cursor = self._floor = self._starts[moment.logged]
@@ -215,9 +211,5 @@ class Connector:
                 f"r{len(self._topic.records)}" if event == "r" else event,
             )
         )
-        if snapshot == "false" and change.key is not None:
-            newest, keys = self._newest.get(partition, ({}, []))
-            keys = [*keys, change.key] if newest == source else [change.key]
-            self._newest[partition] = (source, keys)
         # A delete is followed by a tombstone, which the log leaves out.
         self._offsets[partition] += 2 if change.op == "d" else 1

@@ -115,6 +115,11 @@ def _number(value: float | str) -> float | str:
     return "NaN" if found != found else found
 
 
+def _decimal(text: str) -> Decimal | str:
+    found = Decimal(text)
+    return text if found.is_nan() else found
+
+
 def _single(value: float | str) -> float:
     """The nearest number of 32 bits."""
     found: float = struct.unpack("f", struct.pack("f", float(value)))[0]
@@ -198,7 +203,7 @@ _READ: dict[str, Read] = {
     **dict.fromkeys(("id", "seq", "oid", "year"), int),
     **dict.fromkeys(("double", "real"), _number),
     "float": _single,
-    "numeric": Decimal,
+    "numeric": _decimal,
     "money": lambda text: re.sub(r"[$,]", "", text),
     **dict.fromkeys(_BYTES[:7], _raw),
     **dict.fromkeys(_BYTES[7:], _bits),
@@ -224,6 +229,6 @@ _OF_PRINTED: dict[str, Callable[[Value], Value]] = {
     **dict.fromkeys(("bigint_u", "interval"), int),
     **dict.fromkeys(("double", "real"), _number),
     "float": _single,
-    "numeric": Decimal,
+    "numeric": _decimal,
     "seq": int,
 }

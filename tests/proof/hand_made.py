@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from tests.proof.connector import Record
-from tests.proof.history import Compacted, History, Step
+from tests.proof.history import Anchored, Compacted, History, Loaded, Step
 from tests.proof.mutations import Mutation
 from tests.proof.ordering import ordered
 from tests.proof.reading import Batch, Rewrite
@@ -83,8 +83,14 @@ class HandMade:
         assert isinstance(first, Batch)
         return self.then(Batch(-1, now, first.records, is_again=True))
 
-    def compacted(self) -> HandMade:
-        return self.then(Compacted(float(len(self.steps)), 1.0))
+    def compacted(self, *, forgets: bool = False) -> HandMade:
+        return self.then(Compacted(float(len(self.steps)), 1.0, forgets))
+
+    def snapshot(self, anchor: Mapping[str, object], *rows: Row) -> HandMade:
+        """A snapshot of these rows takes the place of the one before."""
+        now = float(len(self.steps))
+        self.then(Anchored(now, 1_767_225_600_000, anchor, anchor))
+        return self.then(Loaded(now, {each.key: each for each in rows}, True))
 
     def then(self, step: Step) -> HandMade:
         self.steps.append(step)
@@ -95,5 +101,7 @@ class HandMade:
         rows = {each.key: each for each in self.final}
         history = History(self.flavour, 0, "by hand", self.steps, rows, True)
         (effects,) = ordered(self.flavour, [history], mutation.order)
-        with Trial(self.flavour, view_sql=mutation.view_sql) as trial:
+        with Trial(
+            self.flavour, view_sql=mutation.view_sql, forgets_early=mutation.forgets_early
+        ) as trial:
             return sorted_rows(trial.rows(history, effects))

@@ -48,10 +48,14 @@ class Loaded:
 
 @dataclasses.dataclass(frozen=True)
 class Compacted:
-    """The log is compacted up to the order key below which `share` of its keys are."""
+    """The log is compacted up to the order key below which `share` of its keys are.
+
+    `forgets`: deleted rows that earlier compactions kept are forgotten, as soon as they may be.
+    """
 
     tick: float
     share: float
+    forgets: bool = False
 
 
 Step = Batch | Rewrite | NewLife | Anchored | Loaded | Compacted
@@ -88,9 +92,11 @@ def make_history(flavour: Flavour, seed: int) -> History:
         anchored, loaded = _snapshot(random_numbers, log, topic)
         steps += [anchored, loaded]
     steps += again(random_numbers, topic, batches, end)
+    # Drawn apart, so that histories stay as they were.
+    forgets = random.Random(f"{flavour}/{seed}/forgets").random() < 0.7
     for _ in range(random_numbers.choice([0, 0, 0, 0, 0, 0, 1, 0, 2])):
         share = random_numbers.choice([1.0, random_numbers.random()])
-        steps.append(Compacted(random_numbers.uniform(loaded.tick, end), share))
+        steps.append(Compacted(random_numbers.uniform(loaded.tick, end), share, forgets))
     steps.sort(key=lambda step: step.tick)
     return History(flavour, seed, name, steps, log.moments[-1].rows, loaded.has_extra)
 

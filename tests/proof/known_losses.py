@@ -15,9 +15,12 @@ Losses = dict[tuple[int, str], Any]
 
 def instead(name: str, number: int, column: str, value: object) -> object:
     """What comes for a value of the row of this number: the value itself unless it is lost."""
-    losses = _POSTGRESQL if name.startswith("pg") else _MYSQL
-    if name == "mysql_types_connect" and (number, column) in _MYSQL_CONNECT:
-        losses = _MYSQL_CONNECT
+    if name.startswith("pg"):
+        losses = _POSTGRESQL | _POSTGRESQL_BY_TIME.get(name.split("_")[-1], {})
+        if "_string" in name and column == "c_numeric":
+            return value
+    else:
+        losses = _MYSQL | _MYSQL_BY_TIME.get(name.split("_")[-1], {})
     return comparable(name, column, losses[number, column]) if (number, column) in losses else value
 
 
@@ -42,11 +45,15 @@ _MYSQL: Losses = {
     (59, "c_year"): 2000,
     (79, "c_year"): 1900,
 }
-_MYSQL_CONNECT: Losses = {
+_BEYOND_A_DAY: Losses = {
     **_both(51, _TIMES, None),
     **_both(52, _TIMES, None),
     **_both(53, ("time3", "time6"), None),
     **_both(54, _TIMES, None),
+}
+_MYSQL_BY_TIME: dict[str, Losses] = {
+    "connect": _BEYOND_A_DAY,
+    "isostring": {**_BEYOND_A_DAY, **_both(53, ("time0",), "00:00:00")},
 }
 _POSTGRESQL: Losses = {
     **_both(51, ("date",), "9999-12-31"),
@@ -69,4 +76,12 @@ _POSTGRESQL: Losses = {
     (63, "c_money"): "92233720368547760.00",
     (64, "c_money"): "-92233720368547760.00",
     **_both(65, _TIMES, "23:59:59.999999"),
+}
+_POSTGRESQL_BY_TIME: dict[str, Losses] = {
+    "isostring": _both(65, _TIMES, "00:00:00"),
+    # Infinity runs over 64 bits, and nothing tells it from these times.
+    "nanoseconds": {
+        **_both(53, ("timestamp0", "timestamp6"), "1969-12-31T23:59:30.424192"),
+        **_both(53, ("timestamp3",), "1970-01-01T00:00:22.375808"),
+    },
 }

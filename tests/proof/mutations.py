@@ -40,6 +40,7 @@ class Mutation:
     view_sql: ViewChange = _same_sql
     rows: RowsChange = _same_rows
     keeps_deleted: bool = True
+    forgets_early: bool = False
     flavours: tuple[Flavour, ...] = FLAVOURS
     shown_by: tuple[Flavour, int] | None = None
 
@@ -105,12 +106,15 @@ MUTATIONS = (
     Mutation("ts_ms leads the order", OrderRules(log_key=_with_time, anchor=_anchor_with_time)),
     Mutation(
         "the log always beats the snapshot",
-        view_sql=replaced(
-            "AND (held._key IS NULL OR newest.order_key > held._kami_held_order_key)", ""
-        ),
+        view_sql=replaced("newest.order_key > held._kami_held_order_key", "TRUE"),
     ),
     Mutation("truncates ignored", view_sql=replaced("WHERE op = 't'", "WHERE op = 'none'")),
     Mutation("deleted rows dropped at compaction", keeps_deleted=False),
+    Mutation(
+        "deleted rows forgotten before older changes came",
+        forgets_early=True,
+        shown_by=("mysql_gtid", 245),
+    ),
     Mutation("the anchor taken after the snapshot", OrderRules(anchors_late=True)),
     Mutation(
         "keys from after",
@@ -135,6 +139,18 @@ MUTATIONS = (
         "no carry-forward of coordinates",
         OrderRules(carries_forward=False),
         shown_by=("mysql_gtid", 54),
+    ),
+    Mutation(
+        "rows read in mid-stream below the change before them",
+        view_sql=replaced("'02'), log.`_order_key`)", "'00'), log.`_order_key`)"),
+        flavours=("mysql_gtid", "mysql_file", "mariadb"),
+        shown_by=("mysql_file", 52),
+    ),
+    Mutation(
+        "rows read in mid-stream above changes that were open",
+        view_sql=replaced("COALESCE(read_places.order_key, log.`_order_key`)", "log.`_order_key`"),
+        flavours=("postgresql",),
+        shown_by=("postgresql", 68),
     ),
     Mutation(
         "open transactions of the anchor ignored",

@@ -16,6 +16,8 @@ from tests.transforms.change_log_recordings import RECORDINGS, change_log, recor
 
 DATASET = "shop"
 TABLES = ("all_types", "composite_key")
+MODES_FOLDER = "types"
+"""Of the recordings that record_types.py makes, below that of the others."""
 
 Texts = dict[str, str | None]
 Printed = dict[str, Any]
@@ -23,13 +25,26 @@ Printed = dict[str, Any]
 
 def final(name: str, table: str) -> list[Texts]:
     """The rows of the table as the database printed them."""
-    found = json.loads((RECORDINGS / name / "final.json").read_text())
-    rows: list[Texts] = found[table]
+    path = RECORDINGS / _path(name) / "final.json"
+    if not path.exists():
+        path = RECORDINGS / MODES_FOLDER / f"final-{name.split('_')[0]}.json"
+    rows: list[Texts] = json.loads(path.read_text(encoding="utf-8"))[table]
     return rows
 
 
 def printed(name: str, folder: Path) -> dict[str, list[Printed]]:
     """What `kami query` prints of the recording's tables, by table."""
+    config = loaded(name, folder)
+    return {
+        table: [
+            json.loads(line) for line in run(config, "query", f"{DATASET}.{table}").splitlines()
+        ]
+        for table in TABLES
+    }
+
+
+def loaded(name: str, folder: Path) -> Path:
+    """The configuration of a warehouse below `folder` with the recording's logs and its views."""
     dialect = "postgresql" if name.startswith("pg") else "mysql"
     config, warehouse = folder / "kami.yaml", folder / "warehouse.duckdb"
     ddl = Path(__file__).parent / f"types_{dialect}.sql"
@@ -37,22 +52,23 @@ def printed(name: str, folder: Path) -> dict[str, list[Printed]]:
         f"warehouse: duckdb:{warehouse}\nsources:\n  - name: {DATASET}\n    type: {dialect}\n"
         f"    ddl: {ddl}\n    tables: [{', '.join(TABLES)}]\n"
     )
-    _kami(config, "apply")
-    log = change_log(name)
+    run(config, "apply")
+    log = change_log(_path(name))
     with open_warehouse(f"duckdb:{warehouse}") as opened:
-        for batch in records(name):
+        for batch in records(_path(name)):
             for table, rows in log.process(batch).rows.items():
                 if table in TABLES:
                     opened.append(DATASET, change_log_of(table), pa.Table.from_batches(rows))
-    return {
-        table: [
-            json.loads(line) for line in _kami(config, "query", f"{DATASET}.{table}").splitlines()
-        ]
-        for table in TABLES
-    }
+    return config
 
 
-def _kami(config: Path, *words: str) -> str:
+def run(config: Path, *words: str, exit_code: int = 0) -> str:
+    """What a command of `kami` prints, in JSON; it must end with the exit code."""
     result = CliRunner().invoke(main, ["--config", str(config), "--output", "json", *words])
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == exit_code, result.output
     return result.stdout
+
+
+def _path(name: str) -> str:
+    """Where a recording lies, below all recordings."""
+    return name if (RECORDINGS / name).is_dir() else f"{MODES_FOLDER}/{name}"

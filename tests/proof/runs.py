@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
+from kami.errors import ConfigurationError
 from tests.proof.history import History, make_history
 from tests.proof.mutations import Mutation
 from tests.proof.naive import naive_view_sql
@@ -25,10 +26,12 @@ class Verdict:
 
     history: History
     found: list[Row]
+    refused: str = ""
+    """What `kami` said to a mutation that it would not work with."""
 
     @property
     def is_right(self) -> bool:
-        return self.found == sorted_rows(self.history.final.values())
+        return not self.refused and self.found == sorted_rows(self.history.final.values())
 
     def __str__(self) -> str:
         """What differs, and how to see it again."""
@@ -59,12 +62,18 @@ def verdicts(flavour: Flavour, seeds: range, mutation: Mutation = THE_RULES) -> 
         view_sql=mutation.view_sql,
         rows=mutation.rows,
         keeps_deleted=mutation.keeps_deleted,
+        forgets_early=mutation.forgets_early,
     ) as trial:
         for start in range(0, len(seeds), _TOGETHER):
             histories = [make_history(flavour, seed) for seed in seeds[start : start + _TOGETHER]]
             effects = ordered(flavour, histories, mutation.order)
             for history, steps in zip(histories, effects, strict=True):
-                yield Verdict(history, sorted_rows(trial.rows(history, steps)))
+                try:
+                    yield Verdict(history, sorted_rows(trial.rows(history, steps)))
+                except ConfigurationError as error:
+                    if mutation is THE_RULES:
+                        raise
+                    yield Verdict(history, [], str(error))
 
 
 def wrong(flavour: Flavour, seeds: range, mutation: Mutation = THE_RULES) -> Iterator[Verdict]:

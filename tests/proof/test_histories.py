@@ -16,22 +16,11 @@ from tests.proof.source_log import FLAVOURS, Flavour
 
 HISTORIES_OF_A_FLAVOUR = 250
 
-KNOWN_FAULTS: dict[Flavour, dict[int, str]] = {
-    "postgresql": {
-        52: "compacted below its anchor, a snapshot row fills an older TOAST value",
-    }
-}
-"""Seeds of histories that go wrong; docs/proof.md."""
-
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_the_view_is_the_table_in_every_history(flavour: Flavour) -> None:
-    known = KNOWN_FAULTS.get(flavour, {})
     failures = list(wrong(flavour, range(HISTORIES_OF_A_FLAVOUR)))
-    new = [failure for failure in failures if failure.history.seed not in known]
-    assert not new, "\n".join(str(failure) for failure in new[:3])
-    mended = known.keys() - {failure.history.seed for failure in failures}
-    assert not mended, f"mended, so take them out of KNOWN_FAULTS: {sorted(mended)}"
+    assert not failures, "\n".join(str(failure) for failure in failures[:3])
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.proof.hand_made import HandMade, at, at_lsn, created, row
+from tests.proof.hand_made import (
+    KEY,
+    OTHER,
+    HandMade,
+    at,
+    at_lsn,
+    created,
+    deleted,
+    moved,
+    row,
+    updated,
+)
 from tests.proof.history import Anchored, Loaded, NewLife
 from tests.proof.runs import sorted_rows
+from tests.proof.source_rows import LONG, Change
 from transforms.anchor import AnchorError, anchor_position
 from transforms.incarnation import Incarnation
 
@@ -61,4 +73,57 @@ def test_a_compaction_after_a_restore_keeps_what_the_snapshot_has(
     made.sent(created("from before the restore"), at_lsn(0, 900, 500))
     made.then(NewLife(1)).then(Anchored(2, 0, {"lsn": 100, **running}, {}))
     made.then(Loaded(3, {row("").key: row("restored")}, True)).compacted()
+    assert made.seen() == sorted_rows(made.final)
+
+
+def test_a_row_read_in_mid_stream_does_not_hide_a_change_that_was_open_then() -> None:
+    """PostgreSQL: the open transaction wrote before the newest position that was sent."""
+    made = HandMade("postgresql", [row("was open"), row("other", OTHER)])
+    made.sent(created("first"), at_lsn(0, 50, 6))
+    made.sent(created("other", OTHER), at_lsn(1, 200, 8))
+    read = Change("r", row("first").key, None, row("first"))
+    made.sent(read, {"ts_ms": 1_767_225_602_000}, "incremental")
+    made.sent(updated("was open"), at_lsn(3, 100, 7))
+    assert made.seen() == sorted_rows(made.final)
+
+
+def test_a_row_read_anew_is_newer_than_the_last_change_before_it() -> None:
+    """The connector lost its place, missed an update, and made a snapshot: rows without a GTID."""
+    made = HandMade("mysql_gtid", [row("read anew")])
+    made.sent(created("last that was sent"), at(0, 1, 100, gtid=f"{_SERVER}:5"))
+    made.sent(Change("r", row("").key, None, row("read anew")), at(9, 1, 900), "true")
+    assert made.seen() == sorted_rows(made.final)
+
+
+def test_a_compaction_below_the_anchor_fills_nothing_from_newer_rows() -> None:
+    """PostgreSQL: rows of the snapshot took the places of changes that were compacted."""
+    moved_row, new_row = row(f"{LONG}moved", OTHER), row("newer")
+    made = HandMade("postgresql", [moved_row, new_row])
+    made.sent(created(f"{LONG}moved"), at_lsn(0, 10, 1))
+    made.sent(created("short-lived", OTHER), at_lsn(0, 12, 2))
+    made.sent(deleted(OTHER), at_lsn(0, 14, 3))
+    made.then(Anchored(3.1, 0, {"lsn": 50, "xmax": 9, "in_progress": []}, {}))
+    made.then(Loaded(3.2, {KEY: new_row, OTHER: moved_row}, True)).compacted()
+    for change in moved(f"{LONG}moved", KEY, OTHER, missing=("note",)):
+        made.sent(change, at_lsn(1, 30, 4))
+    made.sent(created("newer"), at_lsn(1, 40, 5))
+    assert made.seen() == sorted_rows(made.final)
+
+
+def test_a_row_read_in_mid_stream_is_older_than_changes_that_come_after_its_compaction() -> None:
+    """PostgreSQL: of the row, the snapshot has the place of its last change, not of the stream."""
+    made = HandMade("postgresql", [row("was open"), row("other", OTHER)])
+    made.sent(created("first"), at_lsn(0, 50, 6))
+    made.sent(created("other", OTHER), at_lsn(1, 200, 8))
+    read = Change("r", row("first").key, None, row("first"))
+    made.sent(read, {"ts_ms": 1_767_225_602_000}, "incremental").compacted()
+    made.sent(updated("was open"), at_lsn(3, 100, 7)).compacted()
+    assert made.seen() == sorted_rows(made.final)
+
+
+def test_a_row_read_anew_stays_newer_than_its_last_change_after_a_compaction() -> None:
+    made = HandMade("mysql_gtid", [row("read anew")])
+    made.sent(created("last that was sent"), at(0, 1, 100, gtid=f"{_SERVER}:5"))
+    made.sent(Change("r", row("").key, None, row("read anew")), at(9, 1, 900), "true")
+    made.compacted().again(0).compacted()
     assert made.seen() == sorted_rows(made.final)

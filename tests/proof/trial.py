@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import pyarrow as pa
 
@@ -22,7 +23,8 @@ from kami.snapshot_columns import snapshot_changes
 from kami.statements import create_table, snapshot_columns
 from kami.views import god_view_sql
 from kami.warehouse import open_warehouse, table_sql
-from tests.proof.history import History
+from tests.proof.forgetting import forgotten_at_once, lowest_to_come
+from tests.proof.history import Compacted, History
 from tests.proof.log_table import LogRow, log_rows, log_table
 from tests.proof.one_translation import said_once
 from tests.proof.ordering import Appended, Effect, SnapshotWritten
@@ -32,6 +34,8 @@ from tests.proof.source_rows import COLUMNS, DEFAULT_OF_EXTRA, Row
 DATASET, TABLE = "shop", "items"
 _TAKEN_AT = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
 _NOW = datetime.datetime(2026, 1, 3, tzinfo=datetime.timezone.utc)
+_BETWEEN_COMPACTIONS = datetime.timedelta(hours=1)
+_NEVER = datetime.timedelta(days=10_000)
 
 _SNAPSHOT_TYPES: list[tuple[str, pa.DataType]] = [
     ("_key", pa.string()),
@@ -71,6 +75,7 @@ class Trial:
         view_sql: changes the SQL of the view before it is created, for a mutation.
         rows: changes a history's log rows, for a mutation.
         keeps_deleted: False drops the deleted rows that a compaction keeps, for a mutation.
+        forgets_early: deleted rows are forgotten though older changes are to come, for a mutation.
     """
 
     def __init__(
@@ -80,8 +85,11 @@ class Trial:
         view_sql: Callable[[str], str] = lambda sql: sql,
         rows: Callable[[list[LogRow]], list[LogRow]] = lambda rows: rows,
         keeps_deleted: bool = True,
+        forgets_early: bool = False,
     ) -> None:
         self._flavour = flavour
+        self._forgets_early = forgets_early
+        self._compactions = 0
         self._keeps_deleted = keeps_deleted
         self._rows = rows
         self._table = configured_table(flavour)
@@ -100,7 +108,7 @@ class Trial:
         """The rows of the view when everything has arrived."""
         self._empty()
         waiting: list[Appended] = []
-        for effect in effects:
+        for effect, lowest in zip(effects, lowest_to_come(effects), strict=True):
             if isinstance(effect, Appended):
                 waiting.append(effect)
                 continue
@@ -109,7 +117,7 @@ class Trial:
             if isinstance(effect, SnapshotWritten):
                 self._write_snapshot(effect)
             else:
-                self._compact(effect.share)
+                self._compact(effect, lowest)
         self._append(history, waiting)
         found = self._warehouse.query(self._question)
         return [Row(*values) for values in zip(*found.to_pydict().values(), strict=True)]
@@ -125,20 +133,38 @@ class Trial:
         for name in self._written:
             self._warehouse.run(f"DELETE FROM {table_sql(DATASET, name)} WHERE TRUE")  # noqa: S608
         self._written = set()
+        self._compactions = 0
 
-    def _compact(self, share: float) -> None:
+    def _compact(self, step: Compacted, lowest_to_come: str) -> None:
         log = table_sql(DATASET, tables.change_log_of(TABLE))
         found = self._warehouse.query(f"SELECT _order_key FROM {log}")  # noqa: S608
         keys = sorted(str(key) for key in found["_order_key"].to_pylist())
         if not keys:
             return
-        cut = keys[int(share * (len(keys) - 1))]
-        with said_once():
-            Compactor(self._warehouse, self._table, _NOW, cut=cut, accept_gaps=True).run()
+        cut = keys[int(step.share * (len(keys) - 1))]
+        now = _NOW + self._compactions * _BETWEEN_COMPACTIONS
+        self._compactions += 1
+        forgets = step.forgets and (self._forgets_early or self._newest_deleted() < lowest_to_come)
+        with said_once(), forgotten_at_once() if self._forgets_early else nullcontext():
+            Compactor(
+                self._warehouse,
+                self._table,
+                now,
+                cut=cut,
+                accept_gaps=True,
+                purge_after=_BETWEEN_COMPACTIONS / 2 if forgets else _NEVER,
+            ).run()
         self._written = set(self._warehouse.tables(DATASET)) - {TABLE}
         if not self._keeps_deleted:
             snapshot = table_sql(DATASET, tables.snapshot_of(TABLE))
             self._warehouse.run(f"DELETE FROM {snapshot} WHERE _deleted")  # noqa: S608
+
+    def _newest_deleted(self) -> str:
+        snapshot = table_sql(DATASET, tables.snapshot_of(TABLE))
+        found = self._warehouse.query(
+            f"SELECT MAX(_order_key) AS newest FROM {snapshot} WHERE _deleted"  # noqa: S608
+        )
+        return str(found["newest"][0].as_py() or "")
 
     def _append(self, history: History, appended: Sequence[Appended]) -> None:
         rows = self._rows(log_rows(self._flavour, history.name, appended))
@@ -149,7 +175,11 @@ class Trial:
 
     def _write_snapshot(self, snapshot: SnapshotWritten) -> None:
         rows, position = list(snapshot.rows.values()), snapshot.position
-        self._written |= {tables.snapshot_of(TABLE), "_snapshots"}
+        places = (tables.snapshot_of(TABLE), "_snapshots")
+        for place in self._written.intersection(places):
+            # A snapshot is a whole: it takes the place of the one before.
+            self._warehouse.run(f"DELETE FROM {table_sql(DATASET, place)} WHERE TRUE")  # noqa: S608
+        self._written.update(places)
         values: dict[str, list[object]] = {
             "_key": [key_text(row.key._asdict()) for row in rows],
             "_order_key": [position.order_key] * len(rows),

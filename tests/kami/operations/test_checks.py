@@ -51,3 +51,14 @@ def test_an_old_or_empty_log_is_not_fresh(shop: Shop) -> None:
 def test_a_view_that_is_not_there_fails(shop: Shop) -> None:
     shop.warehouse.run("DROP VIEW `shop`.`orders`")
     assert failed(shop)["unique_keys"].message == "there is no shop.orders; run `kami apply`"
+
+
+def test_a_decimal_that_came_as_a_double_is_named_with_the_setting_to_change(shop: Shop) -> None:
+    # A whole number may be of a time when the column was an integer: no digit of it is lost.
+    shop.deliver([Event(10, "c", 1, {**ONE, "price": 1}), Event(20, "u", 1, ONE)])
+    assert failed(shop) == {}
+    shop.deliver([Event(30, "u", 1, {**ONE, "price": 12.5})])
+    found = failed(shop)["decimals"]
+    assert found.wrong == 1
+    assert found.message.startswith("such as price 12.5 at ")
+    assert "set decimal.handling.mode to precise or string" in found.message

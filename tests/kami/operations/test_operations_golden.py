@@ -11,6 +11,7 @@ import pytest
 import sqlglot
 
 from kami.checks import checks_of
+from kami.compaction_purge import Purge, gone_up_to
 from kami.compaction_sql import Relations, render
 from kami.history import history_sql
 from kami.history_versions import Anchor, columns_sql, old_key_sql
@@ -58,6 +59,7 @@ def compaction(dialect: Dialect) -> str:
         else "",
         render("compact_held_more.sql.jinja", relations),
         render("compact_stage.sql.jinja", relations, cut=order_key(100), has_held=True),
+        render("compact_purge.sql.jinja", relations, before=START),
         render(
             "compact_snapshot.sql.jinja",
             relations,
@@ -68,7 +70,8 @@ def compaction(dialect: Dialect) -> str:
             has_held=filled,
             newest_truncate=order_key(30),
             started_at=START,
-            purge_before=START,
+            purge=Purge(START, order_key(20)),
+            gone_up_to=gone_up_to(relations, has_anchor=filled),
         ),
         render("compact_superseded.sql.jinja", relations, columns=there),
         render("compact_archive.sql.jinja", relations, columns=log),

@@ -31,36 +31,59 @@ WITH truncated AS (
   WHERE op = 't'
 ),
 newest_keys AS (
-  SELECT _key, MAX(_order_key) AS order_key
-  FROM `shop`.`orders_change_log`
-  WHERE op IN ('c', 'u', 'd', 'r') AND _key IS NOT NULL
-  GROUP BY _key
+  SELECT log._key, MAX(IF(log.`op` = 'r', CONCAT(SUBSTR(log.`_order_key`, 1, 45), '02'), log.`_order_key`)) AS order_key
+  FROM `shop`.`orders_change_log` AS log
+  WHERE log.op IN ('c', 'u', 'd', 'r') AND log._key IS NOT NULL
+  GROUP BY log._key
 ),
 newest AS (
   -- A row that was delivered again has the same order key: its later delivery is taken.
   SELECT
     chosen._key,
     chosen.order_key,
+    MAX(log._order_key) AS log_order_key,
     MAX_BY(
       STRUCT(log.op AS op, log.after AS after),
       log._offset
     ) AS latest
   FROM newest_keys AS chosen
-  JOIN `shop`.`orders_change_log` AS log ON log._key = chosen._key AND log._order_key = chosen.order_key
+  JOIN `shop`.`orders_change_log` AS log
+    ON log._key = chosen._key
   CROSS JOIN truncated
-  WHERE log.op IN ('c', 'u', 'd', 'r') AND chosen.order_key > truncated.order_key
+  WHERE IF(log.`op` = 'r', CONCAT(SUBSTR(log.`_order_key`, 1, 45), '02'), log.`_order_key`) = chosen.order_key
+    AND log.op IN ('c', 'u', 'd', 'r') AND chosen.order_key > truncated.order_key
   GROUP BY chosen._key, chosen.order_key
+),
+purged AS (
+  -- Changes as old as this may be repeats of rows that were deleted: they count where the snapshot
+  -- has their key alone. Those rows are some that compactions have forgotten, and, of what was
+  -- compacted, all that were gone when the newest snapshot was taken.
+  SELECT COALESCE(MAX(order_key), '') AS order_key
+  FROM (
+    SELECT _order_key AS order_key FROM `shop`.`orders_snapshot` WHERE _key IS NULL
+    UNION ALL
+    SELECT LEAST(snapshots.order_key, compacted.cut) AS order_key
+    FROM `shop`.`_snapshots` AS snapshots
+    CROSS JOIN (
+      SELECT COALESCE(MAX(cut), '') AS cut
+      FROM `shop`.`_compactions`
+      WHERE table_name = 'orders' AND finished_at IS NOT NULL
+    ) AS compacted
+    WHERE snapshots.table_name = 'orders' AND snapshots.state = 'done'
+  ) AS forgotten
 ),
 held AS (
   SELECT
     snapshot._order_key AS _kami_held_order_key,
     snapshot.*
   FROM `shop`.`orders_snapshot` AS snapshot
+  WHERE snapshot._key IS NOT NULL
 ),
 merged AS (
   SELECT
     newest._key IS NOT NULL
-      AND (held._key IS NULL OR newest.order_key > held._kami_held_order_key) AS _kami_from_log,
+      AND IF(held._key IS NULL, newest.log_order_key > purged.order_key, newest.order_key > held._kami_held_order_key)
+      AS _kami_from_log,
     newest._key AS _kami_log_key,
     newest.order_key AS _kami_log_order_key,
     newest.latest.op AS _kami_op,
@@ -68,6 +91,7 @@ merged AS (
     held.*
   FROM newest
   FULL OUTER JOIN held ON held._key = newest._key
+  CROSS JOIN purged
 )
 SELECT
   IF(merged._kami_from_log, SAFE_CAST(JSON_VALUE(merged._kami_after['id']) AS INT64), merged.`id`) AS `id`,

@@ -30,33 +30,56 @@ WITH RECURSIVE truncated AS (
   FROM `shop`.`app_notes_change_log`
   WHERE op = 't'
 ),
+read_places AS (
+  SELECT
+    reads.`_key` AS key,
+    reads.`_topic` AS topic,
+    reads.`_topic_partition` AS topic_partition,
+    reads.`_offset` AS topic_offset,
+    CONCAT(SUBSTR(GREATEST(CONCAT(SUBSTR(MAX(reads.`_order_key`), 1, 4), '/0000000000000000/0000000000000000/00000000'), COALESCE(MAX(earlier.`_order_key`), '')), 1, 45), '02') AS order_key
+  FROM `shop`.`app_notes_change_log` AS reads
+  LEFT JOIN `shop`.`app_notes_change_log` AS earlier
+    ON earlier.`_key` = reads.`_key` AND earlier.`_topic` = reads.`_topic`
+    AND earlier.`_topic_partition` = reads.`_topic_partition` AND earlier.`_offset` < reads.`_offset`
+    AND (earlier.`op` <> 'r' OR earlier.`source`.`lsn` IS NOT NULL)
+  WHERE reads.`op` = 'r' AND reads.`source`.`lsn` IS NULL
+  GROUP BY 1, 2, 3, 4
+),
 newest_keys AS (
-  SELECT _key, MAX(_order_key) AS order_key
-  FROM `shop`.`app_notes_change_log`
-  WHERE op IN ('c', 'u', 'd', 'r') AND _key IS NOT NULL
-  GROUP BY _key
+  SELECT log._key, MAX(COALESCE(read_places.order_key, log.`_order_key`)) AS order_key
+  FROM `shop`.`app_notes_change_log` AS log
+  LEFT JOIN read_places
+    ON log.`op` = 'r' AND read_places.key = log.`_key` AND read_places.topic = log.`_topic`
+    AND read_places.topic_partition = log.`_topic_partition` AND read_places.topic_offset = log.`_offset`
+  WHERE log.op IN ('c', 'u', 'd', 'r') AND log._key IS NOT NULL
+  GROUP BY log._key
 ),
 newest AS (
   -- A row that was delivered again has the same order key: its later delivery is taken.
   SELECT
     chosen._key,
     chosen.order_key,
+    MAX(log._order_key) AS log_order_key,
     MAX_BY(
       STRUCT(log.op AS op, log.after AS after, log._missing_columns AS missing),
       log._offset
     ) AS latest
   FROM newest_keys AS chosen
-  JOIN `shop`.`app_notes_change_log` AS log ON log._key = chosen._key AND log._order_key = chosen.order_key
+  JOIN `shop`.`app_notes_change_log` AS log
+    ON log._key = chosen._key AND (log._order_key = chosen.order_key OR log.op = 'r')
+  LEFT JOIN read_places
+    ON log.`op` = 'r' AND read_places.key = log.`_key` AND read_places.topic = log.`_topic`
+    AND read_places.topic_partition = log.`_topic_partition` AND read_places.topic_offset = log.`_offset`
   CROSS JOIN truncated
-  WHERE log.op IN ('c', 'u', 'd', 'r') AND chosen.order_key > truncated.order_key
+  WHERE COALESCE(read_places.order_key, log.`_order_key`) = chosen.order_key
+    AND log.op IN ('c', 'u', 'd', 'r') AND chosen.order_key > truncated.order_key
   GROUP BY chosen._key, chosen.order_key
 ),
 unseen AS (
   SELECT snapshots.order_key AS anchor, log._order_key AS order_key
   FROM `shop`.`_snapshots` AS snapshots
   CROSS JOIN `shop`.`app_notes_change_log` AS log
-  WHERE snapshots.table_name = 'app_notes' AND log._order_key < snapshots.order_key
-    AND SUBSTR(log._order_key, 1, 4) = SUBSTR(snapshots.order_key, 1, 4)
+  WHERE snapshots.table_name = 'app_notes' AND log._order_key < snapshots.order_key AND SUBSTR(log._order_key, 1, 4) = SUBSTR(snapshots.order_key, 1, 4)
     AND MOD(MOD(log.source.txId - snapshots.xmax, 4294967296) + 4294967296, 4294967296) < 2147483648
   UNION ALL
   SELECT open_at.anchor, log._order_key
@@ -67,13 +90,31 @@ unseen AS (
     WHERE snapshots.table_name = 'app_notes'
   ) AS open_at
   JOIN `shop`.`app_notes_change_log` AS log ON MOD(log.source.txId, 4294967296) = open_at.id
-  WHERE log._order_key < open_at.anchor
-    AND SUBSTR(log._order_key, 1, 4) = SUBSTR(open_at.anchor, 1, 4)
+  WHERE log._order_key < open_at.anchor AND SUBSTR(log._order_key, 1, 4) = SUBSTR(open_at.anchor, 1, 4)
 ),
 floors AS (
   SELECT anchor, CONCAT(SUBSTR(MIN(order_key), 1, 45), '00') AS order_key
   FROM unseen
   GROUP BY anchor
+),
+purged AS (
+  -- Changes as old as this may be repeats of rows that were deleted: they count where the snapshot
+  -- has their key alone. Those rows are some that compactions have forgotten, and, of what was
+  -- compacted, all that were gone when the newest snapshot was taken.
+  SELECT COALESCE(MAX(order_key), '') AS order_key
+  FROM (
+    SELECT _order_key AS order_key FROM `shop`.`app_notes_snapshot` WHERE _key IS NULL
+    UNION ALL
+    SELECT LEAST(COALESCE(floors.order_key, snapshots.order_key), compacted.cut) AS order_key
+    FROM `shop`.`_snapshots` AS snapshots
+    LEFT JOIN floors ON floors.anchor = snapshots.order_key
+    CROSS JOIN (
+      SELECT COALESCE(MAX(cut), '') AS cut
+      FROM `shop`.`_compactions`
+      WHERE table_name = 'app_notes' AND finished_at IS NOT NULL
+    ) AS compacted
+    WHERE snapshots.table_name = 'app_notes' AND snapshots.state = 'done'
+  ) AS forgotten
 ),
 held AS (
   SELECT
@@ -81,6 +122,7 @@ held AS (
     snapshot.*
   FROM `shop`.`app_notes_snapshot` AS snapshot
   LEFT JOIN floors ON floors.anchor = snapshot._order_key
+  WHERE snapshot._key IS NOT NULL
 ),
 gaps AS (
   -- `+` is above the end of no order key: the row itself counts as earlier.
@@ -128,15 +170,20 @@ lineage AS (
 known AS (
   SELECT
     lineage._key,
-    log._order_key AS _kami_order_key,
+    COALESCE(read_places.order_key, log.`_order_key`) AS _kami_order_key,
     log._missing_columns AS _kami_missing,
     JSON_VALUE(log.after['body']) AS `body`,
     NULLIF(TO_JSON_STRING(log.after['tags']), 'null') AS `tags`
   FROM lineage
   JOIN `shop`.`app_notes_change_log` AS log ON log._key = lineage.holder
+  LEFT JOIN read_places
+    ON log.`op` = 'r' AND read_places.key = log.`_key` AND read_places.topic = log.`_topic`
+    AND read_places.topic_partition = log.`_topic_partition` AND read_places.topic_offset = log.`_offset`
   CROSS JOIN truncated
-  WHERE log._order_key > truncated.order_key AND log.op IN ('c', 'u', 'r') AND log._order_key < lineage.before
-    AND (lineage.since IS NULL OR log._order_key >= lineage.since)
+  WHERE log.op IN ('c', 'u', 'r')
+    AND COALESCE(read_places.order_key, log.`_order_key`) > truncated.order_key
+    AND COALESCE(read_places.order_key, log.`_order_key`) < lineage.before
+    AND (lineage.since IS NULL OR COALESCE(read_places.order_key, log.`_order_key`) >= lineage.since)
   UNION ALL
   SELECT
     lineage._key,
@@ -167,7 +214,8 @@ fills AS (
 merged AS (
   SELECT
     newest._key IS NOT NULL
-      AND (held._key IS NULL OR newest.order_key > held._kami_held_order_key) AS _kami_from_log,
+      AND IF(held._key IS NULL, newest.log_order_key > purged.order_key, newest.order_key > held._kami_held_order_key)
+      AS _kami_from_log,
     newest._key AS _kami_log_key,
     newest.order_key AS _kami_log_order_key,
     newest.latest.op AS _kami_op,
@@ -176,6 +224,7 @@ merged AS (
     held.*
   FROM newest
   FULL OUTER JOIN held ON held._key = newest._key
+  CROSS JOIN purged
 )
 SELECT
   IF(merged._kami_from_log, JSON_VALUE(merged._kami_after['id']), merged.`id`) AS `id`,

@@ -31,3 +31,16 @@ SELECT
 FROM `shop`.`orders_change_log` AS l
 WHERE l.`_key` IS NULL
   AND COALESCE(l.`op`, '') != 't'
+;
+-- decimals
+SELECT
+  COUNT(*) AS `wrong`,
+  MIN(`found`.`example`) AS `example`
+FROM (
+  SELECT
+    CASE
+      WHEN REGEXP_CONTAINS(TO_JSON_STRING(l.`after`['price']), r'^-?[0-9]*[.eE]') THEN CONCAT('price', ' ', TO_JSON_STRING(l.`after`['price']), ' at ', l.`_topic`, ' offset ', CAST(l.`_offset` AS STRING))
+    END AS `example`
+  FROM `shop`.`orders_change_log` AS l
+) AS `found`
+WHERE `found`.`example` IS NOT NULL

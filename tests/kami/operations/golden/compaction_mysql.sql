@@ -63,17 +63,65 @@ SELECT l.*
 FROM `shop`.`orders_change_log` AS l
 WHERE l.`_order_key` <= '0000/0000000000000064/0000000000000000/00000001'
   AND (l.`_key` IS NULL OR l.`_key` NOT IN (SELECT h.`_key` FROM `shop`.`_compaction_held_orders` AS h))
+  -- What the quarantine is for, and came since it was filled.
+  AND (
+    l.`_key` IS NULL
+    OR l.`_order_key` > (SELECT COALESCE(MAX(w.`_order_key`), '') FROM `shop`.`orders_snapshot` AS w WHERE w.`_key` IS NULL)
+    OR l.`_key` IN (SELECT s.`_key` FROM `shop`.`orders_snapshot` AS s WHERE s.`_key` IS NOT NULL)
+  )
   AND CONCAT(COALESCE(l.`_event_id`, ''), '/', COALESCE(l.`_order_key`, ''), '/', COALESCE(l.`_topic`, ''), '/', COALESCE(CAST(l.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(l.`_offset` AS STRING), '')) NOT IN (SELECT CONCAT(COALESCE(q.`_event_id`, ''), '/', COALESCE(q.`_order_key`, ''), '/', COALESCE(q.`_topic`, ''), '/', COALESCE(CAST(q.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(q.`_offset` AS STRING), '')) FROM `shop`.`orders_quarantine` AS q)
 QUALIFY ROW_NUMBER() OVER (PARTITION BY CONCAT(COALESCE(l.`_event_id`, ''), '/', COALESCE(l.`_order_key`, ''), '/', COALESCE(l.`_topic`, ''), '/', COALESCE(CAST(l.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(l.`_offset` AS STRING), '')) ORDER BY l.`_ingested_at`) = 1
 ;
+SELECT
+  (
+    SELECT COUNT(*)
+    FROM `shop`.`orders_snapshot` AS s
+    WHERE s.`_key` IS NOT NULL AND s.`_deleted` AND s.`_snapshot_at` < TIMESTAMP '2026-01-01 00:00:00.000000+00'
+  ) AS `deleted_rows`,
+  LEAST(
+    (
+      SELECT COALESCE(MIN(l.`_order_key`), 'g')
+      FROM `shop`.`orders_change_log` AS l
+      WHERE l.`_key` IS NOT NULL
+        AND CONCAT(COALESCE(l.`_event_id`, ''), '/', COALESCE(l.`_order_key`, ''), '/', COALESCE(l.`_topic`, ''), '/', COALESCE(CAST(l.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(l.`_offset` AS STRING), '')) NOT IN (SELECT CONCAT(COALESCE(s.`_event_id`, ''), '/', COALESCE(s.`_order_key`, ''), '/', COALESCE(s.`_topic`, ''), '/', COALESCE(CAST(s.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(s.`_offset` AS STRING), '')) FROM `shop`.`_compaction_orders` AS s)
+    ),
+    (
+      SELECT COALESCE(MIN(n.`newest`), '')
+      FROM (
+        SELECT CONCAT(SUBSTR(MAX(e.`_order_key`), 1, 45), '00') AS `newest`
+        FROM (
+          SELECT l.`_order_key`, l.`_topic`, l.`_topic_partition` FROM `shop`.`orders_change_log` AS l
+          UNION ALL
+          SELECT a.`_order_key`, a.`_topic`, a.`_topic_partition` FROM `shop`.`orders_archive` AS a
+        ) AS e
+        WHERE e.`_order_key` IS NOT NULL
+        GROUP BY e.`_topic`, e.`_topic_partition`
+      ) AS n
+    )
+  ) AS `below`
+;
 CREATE OR REPLACE TABLE `shop`.`_compaction_next_orders` CLUSTER BY `_key` AS
 WITH
+`delivered` AS (
+  SELECT `_key`, `_order_key`, `op`, `ts_ms`, `after`, `source`, `_topic`, `_topic_partition`, `_offset`, `_missing_columns`, `_old_key`, `_new_key` FROM `shop`.`_compaction_orders`
+),
+`in_order` AS (
+  SELECT
+    d.`_key`,
+    IF(d.`op` = 'r', CONCAT(SUBSTR(d.`_order_key`, 1, 45), '02'), d.`_order_key`) AS `_order_key`,
+    d.`op`,
+    d.`ts_ms`,
+    d.`after`,
+    d.`_offset`,
+    d.`_missing_columns`,
+    d.`_old_key`,
+    d.`_new_key`
+  FROM `delivered` AS d
+),
 `events` AS (
   -- One row an event, however often it was delivered.
   SELECT l.*
-  FROM (
-    SELECT `_key`, `_order_key`, `op`, `ts_ms`, `after`, `_offset`, `_missing_columns`, `_old_key`, `_new_key` FROM `shop`.`_compaction_orders`
-  ) AS l
+  FROM `in_order` AS l
   WHERE l.`_key` IS NOT NULL AND l.`_order_key` IS NOT NULL AND l.`op` IN ('c', 'u', 'd', 'r')
   QUALIFY ROW_NUMBER() OVER (PARTITION BY l.`_key` ORDER BY l.`_order_key` DESC, l.`_offset` DESC) = 1
 ),
@@ -152,10 +200,18 @@ p.`note` AS `note`
 `newest` AS (
   SELECT
     p.*,
-COALESCE(p.`_op` = 'd' AND p.`_is_event` = 0 AND p.`_snapshot_at` < TIMESTAMP '2026-01-01 00:00:00.000000+00', FALSE) AS `_is_purged`
+COALESCE(p.`_op` = 'd' AND p.`_is_event` = 0 AND p.`_snapshot_at` < TIMESTAMP '2026-01-01 00:00:00.000000+00' AND p.`_order_key` < '0000/0000000000000014/0000000000000000/00000001', FALSE) AS `_is_purged`
   FROM `placed` AS p
   WHERE p.`_age` = 1
     AND p.`_place` > '0000/000000000000001e/0000000000000000/00000001'
+    -- A change as old as what was compacted when the snapshot was taken, of a key that it lacks,
+    -- is a repeat of a row that was deleted before.
+    AND NOT (
+      p.`_is_event` = 1
+      AND p.`_op` != 'd'
+      AND p.`_key` NOT IN (SELECT s.`_key` FROM `shop`.`orders_snapshot` AS s WHERE s.`_key` IS NOT NULL)
+      AND p.`_key` NOT IN (SELECT l.`_key` FROM `shop`.`orders_change_log` AS l WHERE l.`_key` IS NOT NULL AND l.`_order_key` > (SELECT COALESCE(MAX(LEAST(a.`order_key`, c.`cut`)), '') FROM `shop`.`_snapshots` AS a CROSS JOIN `shop`.`_compactions` AS c WHERE a.`table_name` = 'orders' AND a.`state` = 'done' AND c.`table_name` = 'orders' AND c.`finished_at` IS NOT NULL))
+    )
 ),
 `watermark` AS (
   -- One row without a key stands for all deleted rows that were forgotten: nothing as old as the

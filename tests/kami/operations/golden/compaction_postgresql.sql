@@ -53,12 +53,44 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY CONCAT(COALESCE(l.`_event_id`, ''), '/',
 ;
 CREATE OR REPLACE TABLE `shop`.`_compaction_lineages_orders` AS
 WITH RECURSIVE
+`delivered` AS (
+  SELECT `_key`, `_order_key`, `op`, `ts_ms`, `after`, `source`, `_topic`, `_topic_partition`, `_offset`, `_missing_columns`, `_old_key`, `_new_key` FROM `shop`.`orders_change_log`
+),
+read_places AS (
+  SELECT
+    reads.`_key` AS key,
+    reads.`_topic` AS topic,
+    reads.`_topic_partition` AS topic_partition,
+    reads.`_offset` AS topic_offset,
+    CONCAT(SUBSTR(GREATEST(CONCAT(SUBSTR(MAX(reads.`_order_key`), 1, 4), '/0000000000000000/0000000000000000/00000000'), COALESCE(MAX(earlier.`_order_key`), '')), 1, 45), '02') AS order_key
+  FROM `delivered` AS reads
+  LEFT JOIN `delivered` AS earlier
+    ON earlier.`_key` = reads.`_key` AND earlier.`_topic` = reads.`_topic`
+    AND earlier.`_topic_partition` = reads.`_topic_partition` AND earlier.`_offset` < reads.`_offset`
+    AND (earlier.`op` <> 'r' OR earlier.`source`.`lsn` IS NOT NULL)
+  WHERE reads.`op` = 'r' AND reads.`source`.`lsn` IS NULL
+  GROUP BY 1, 2, 3, 4
+),
+`in_order` AS (
+  SELECT
+    d.`_key`,
+    COALESCE(read_places.order_key, d.`_order_key`) AS `_order_key`,
+    d.`op`,
+    d.`ts_ms`,
+    d.`after`,
+    d.`_offset`,
+    d.`_missing_columns`,
+    d.`_old_key`,
+    d.`_new_key`
+  FROM `delivered` AS d
+  LEFT JOIN read_places
+    ON d.`op` = 'r' AND read_places.key = d.`_key` AND read_places.topic = d.`_topic`
+    AND read_places.topic_partition = d.`_topic_partition` AND read_places.topic_offset = d.`_offset`
+),
 `events` AS (
   -- One row an event, however often it was delivered.
   SELECT l.*
-  FROM (
-    SELECT `_key`, `_order_key`, `op`, `ts_ms`, `after`, `_offset`, `_missing_columns`, `_old_key`, `_new_key` FROM `shop`.`orders_change_log`
-  ) AS l
+  FROM `in_order` AS l
   WHERE l.`_key` IS NOT NULL AND l.`_order_key` IS NOT NULL AND l.`op` IN ('c', 'u', 'd', 'r')
   QUALIFY ROW_NUMBER() OVER (PARTITION BY l.`_key`, l.`_order_key` ORDER BY l.`_offset` DESC) = 1
 ),
@@ -68,14 +100,11 @@ WITH RECURSIVE
 `anchor` AS (
   -- Changes of transactions that were open at the anchor are not in the snapshot: the rows that
   -- were read then count as older than the first of them.
-  SELECT LEAST('0000/0000000000000032/0000000000000000/00000000', COALESCE(MIN(CONCAT(SUBSTR(`_order_key`, 1, 45), '00')), '0000/0000000000000032/0000000000000000/00000000')) AS `effective`
+  SELECT LEAST('0000/0000000000000032/0000000000000000/00000000', COALESCE(CONCAT(SUBSTR(MIN(`_order_key`), 1, 45), '00'), '0000/0000000000000032/0000000000000000/00000000')) AS `effective`
   FROM (
     SELECT l.`_order_key` FROM `shop`.`orders_change_log` AS l
-    WHERE l.`_order_key` < '0000/0000000000000032/0000000000000000/00000000'
-      -- Of the same life of the log: a database that was restored gives ids out again.
-      AND SUBSTR(l.`_order_key`, 1, 4) = '0000'
+    WHERE l.`_order_key` < '0000/0000000000000032/0000000000000000/00000000' AND SUBSTR(l.`_order_key`, 1, 4) = SUBSTR('0000/0000000000000032/0000000000000000/00000000', 1, 4)
       AND (
-        -- The log has 32 bits of a transaction's id.
         MOD(MOD(l.`source`.`txId` - 4294968196, 4294967296) + 4294967296, 4294967296) < 2147483648
         OR MOD(l.`source`.`txId`, 4294967296) IN (890, 893)
       )
@@ -281,17 +310,83 @@ SELECT l.*
 FROM `shop`.`orders_change_log` AS l
 WHERE l.`_order_key` <= '0000/0000000000000064/0000000000000000/00000001'
   AND (l.`_key` IS NULL OR l.`_key` NOT IN (SELECT h.`_key` FROM `shop`.`_compaction_held_orders` AS h))
+  -- What the quarantine is for, and came since it was filled.
+  AND (
+    l.`_key` IS NULL
+    OR l.`_order_key` > (SELECT COALESCE(MAX(w.`_order_key`), '') FROM `shop`.`orders_snapshot` AS w WHERE w.`_key` IS NULL)
+    OR l.`_key` IN (SELECT s.`_key` FROM `shop`.`orders_snapshot` AS s WHERE s.`_key` IS NOT NULL)
+  )
   AND CONCAT(COALESCE(l.`_event_id`, ''), '/', COALESCE(l.`_order_key`, ''), '/', COALESCE(l.`_topic`, ''), '/', COALESCE(CAST(l.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(l.`_offset` AS STRING), '')) NOT IN (SELECT CONCAT(COALESCE(q.`_event_id`, ''), '/', COALESCE(q.`_order_key`, ''), '/', COALESCE(q.`_topic`, ''), '/', COALESCE(CAST(q.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(q.`_offset` AS STRING), '')) FROM `shop`.`orders_quarantine` AS q)
 QUALIFY ROW_NUMBER() OVER (PARTITION BY CONCAT(COALESCE(l.`_event_id`, ''), '/', COALESCE(l.`_order_key`, ''), '/', COALESCE(l.`_topic`, ''), '/', COALESCE(CAST(l.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(l.`_offset` AS STRING), '')) ORDER BY l.`_ingested_at`) = 1
 ;
+SELECT
+  (
+    SELECT COUNT(*)
+    FROM `shop`.`orders_snapshot` AS s
+    WHERE s.`_key` IS NOT NULL AND s.`_deleted` AND s.`_snapshot_at` < TIMESTAMP '2026-01-01 00:00:00.000000+00'
+  ) AS `deleted_rows`,
+  LEAST(
+    (
+      SELECT COALESCE(MIN(l.`_order_key`), 'g')
+      FROM `shop`.`orders_change_log` AS l
+      WHERE l.`_key` IS NOT NULL
+        AND CONCAT(COALESCE(l.`_event_id`, ''), '/', COALESCE(l.`_order_key`, ''), '/', COALESCE(l.`_topic`, ''), '/', COALESCE(CAST(l.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(l.`_offset` AS STRING), '')) NOT IN (SELECT CONCAT(COALESCE(s.`_event_id`, ''), '/', COALESCE(s.`_order_key`, ''), '/', COALESCE(s.`_topic`, ''), '/', COALESCE(CAST(s.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(s.`_offset` AS STRING), '')) FROM `shop`.`_compaction_orders` AS s)
+    ),
+    (
+      SELECT COALESCE(MIN(n.`newest`), '')
+      FROM (
+        SELECT CONCAT(SUBSTR(MAX(e.`_order_key`), 1, 45), '00') AS `newest`
+        FROM (
+          SELECT l.`_order_key`, l.`_topic`, l.`_topic_partition` FROM `shop`.`orders_change_log` AS l
+          UNION ALL
+          SELECT a.`_order_key`, a.`_topic`, a.`_topic_partition` FROM `shop`.`orders_archive` AS a
+        ) AS e
+        WHERE e.`_order_key` IS NOT NULL
+        GROUP BY e.`_topic`, e.`_topic_partition`
+      ) AS n
+    )
+  ) AS `below`
+;
 CREATE OR REPLACE TABLE `shop`.`_compaction_next_orders` CLUSTER BY `_key` AS
 WITH RECURSIVE
+`delivered` AS (
+  SELECT `_key`, `_order_key`, `op`, `ts_ms`, `after`, `source`, `_topic`, `_topic_partition`, `_offset`, `_missing_columns`, `_old_key`, `_new_key` FROM `shop`.`_compaction_orders`
+),
+read_places AS (
+  SELECT
+    reads.`_key` AS key,
+    reads.`_topic` AS topic,
+    reads.`_topic_partition` AS topic_partition,
+    reads.`_offset` AS topic_offset,
+    CONCAT(SUBSTR(GREATEST(CONCAT(SUBSTR(MAX(reads.`_order_key`), 1, 4), '/0000000000000000/0000000000000000/00000000'), COALESCE(MAX(earlier.`_order_key`), '')), 1, 45), '02') AS order_key
+  FROM `delivered` AS reads
+  LEFT JOIN `delivered` AS earlier
+    ON earlier.`_key` = reads.`_key` AND earlier.`_topic` = reads.`_topic`
+    AND earlier.`_topic_partition` = reads.`_topic_partition` AND earlier.`_offset` < reads.`_offset`
+    AND (earlier.`op` <> 'r' OR earlier.`source`.`lsn` IS NOT NULL)
+  WHERE reads.`op` = 'r' AND reads.`source`.`lsn` IS NULL
+  GROUP BY 1, 2, 3, 4
+),
+`in_order` AS (
+  SELECT
+    d.`_key`,
+    COALESCE(read_places.order_key, d.`_order_key`) AS `_order_key`,
+    d.`op`,
+    d.`ts_ms`,
+    d.`after`,
+    d.`_offset`,
+    d.`_missing_columns`,
+    d.`_old_key`,
+    d.`_new_key`
+  FROM `delivered` AS d
+  LEFT JOIN read_places
+    ON d.`op` = 'r' AND read_places.key = d.`_key` AND read_places.topic = d.`_topic`
+    AND read_places.topic_partition = d.`_topic_partition` AND read_places.topic_offset = d.`_offset`
+),
 `events` AS (
   -- One row an event, however often it was delivered.
   SELECT l.*
-  FROM (
-    SELECT `_key`, `_order_key`, `op`, `ts_ms`, `after`, `_offset`, `_missing_columns`, `_old_key`, `_new_key` FROM `shop`.`_compaction_orders`
-  ) AS l
+  FROM `in_order` AS l
   WHERE l.`_key` IS NOT NULL AND l.`_order_key` IS NOT NULL AND l.`op` IN ('c', 'u', 'd', 'r')
   QUALIFY ROW_NUMBER() OVER (PARTITION BY l.`_key`, l.`_order_key` ORDER BY l.`_offset` DESC) = 1
 ),
@@ -301,14 +396,11 @@ WITH RECURSIVE
 `anchor` AS (
   -- Changes of transactions that were open at the anchor are not in the snapshot: the rows that
   -- were read then count as older than the first of them.
-  SELECT LEAST('0000/0000000000000032/0000000000000000/00000000', COALESCE(MIN(CONCAT(SUBSTR(`_order_key`, 1, 45), '00')), '0000/0000000000000032/0000000000000000/00000000')) AS `effective`
+  SELECT LEAST('0000/0000000000000032/0000000000000000/00000000', COALESCE(CONCAT(SUBSTR(MIN(`_order_key`), 1, 45), '00'), '0000/0000000000000032/0000000000000000/00000000')) AS `effective`
   FROM (
     SELECT l.`_order_key` FROM `shop`.`_compaction_orders` AS l
-    WHERE l.`_order_key` < '0000/0000000000000032/0000000000000000/00000000'
-      -- Of the same life of the log: a database that was restored gives ids out again.
-      AND SUBSTR(l.`_order_key`, 1, 4) = '0000'
+    WHERE l.`_order_key` < '0000/0000000000000032/0000000000000000/00000000' AND SUBSTR(l.`_order_key`, 1, 4) = SUBSTR('0000/0000000000000032/0000000000000000/00000000', 1, 4)
       AND (
-        -- The log has 32 bits of a transaction's id.
         MOD(MOD(l.`source`.`txId` - 4294968196, 4294967296) + 4294967296, 4294967296) < 2147483648
         OR MOD(l.`source`.`txId`, 4294967296) IN (890, 893)
       )
@@ -454,10 +546,18 @@ p.`_last_note`.`known` AS `note`
 `newest` AS (
   SELECT
     p.*,
-COALESCE(p.`_op` = 'd' AND p.`_is_event` = 0 AND p.`_snapshot_at` < TIMESTAMP '2026-01-01 00:00:00.000000+00' AND p.`_order_key` < COALESCE((SELECT MIN(l.`_order_key`) FROM `shop`.`orders_change_log` AS l WHERE l.`_key` IN (SELECT h.`_key` FROM `shop`.`_compaction_held_orders` AS h)), 'g'), FALSE) AS `_is_purged`
+COALESCE(p.`_op` = 'd' AND p.`_is_event` = 0 AND p.`_snapshot_at` < TIMESTAMP '2026-01-01 00:00:00.000000+00' AND p.`_order_key` < '0000/0000000000000014/0000000000000000/00000001', FALSE) AS `_is_purged`
   FROM `placed` AS p
   WHERE p.`_age` = 1
     AND p.`_place` > '0000/000000000000001e/0000000000000000/00000001'
+    -- A change as old as what was compacted when the snapshot was taken, of a key that it lacks,
+    -- is a repeat of a row that was deleted before.
+    AND NOT (
+      p.`_is_event` = 1
+      AND p.`_op` != 'd'
+      AND p.`_key` NOT IN (SELECT s.`_key` FROM `shop`.`orders_snapshot` AS s WHERE s.`_key` IS NOT NULL)
+      AND p.`_key` NOT IN (SELECT l.`_key` FROM `shop`.`orders_change_log` AS l WHERE l.`_key` IS NOT NULL AND l.`_order_key` > (SELECT COALESCE(MAX(LEAST(e.`effective`, c.`cut`)), '') FROM `shop`.`_snapshots` AS a CROSS JOIN `shop`.`_compactions` AS c CROSS JOIN `anchor` AS e WHERE a.`table_name` = 'orders' AND a.`state` = 'done' AND c.`table_name` = 'orders' AND c.`finished_at` IS NOT NULL))
+    )
     AND p.`_key` NOT IN (SELECT h.`_key` FROM `shop`.`_compaction_held_orders` AS h)
 ),
 `watermark` AS (

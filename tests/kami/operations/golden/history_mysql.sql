@@ -1,12 +1,26 @@
 WITH
+`delivered` AS (
+  SELECT `_key`, `_order_key`, `op`, `ts_ms`, `after`, `source`, `_topic`, `_topic_partition`, `_offset`, `_missing_columns`, `_old_key`, `_new_key` FROM `shop`.`orders_change_log`
+  UNION ALL
+  SELECT `_key`, `_order_key`, `op`, `ts_ms`, `after`, `source`, `_topic`, `_topic_partition`, `_offset`, `_missing_columns`, `_old_key`, `_new_key` FROM `shop`.`orders_archive`
+),
+`in_order` AS (
+  SELECT
+    d.`_key`,
+    IF(d.`op` = 'r', CONCAT(SUBSTR(d.`_order_key`, 1, 45), '02'), d.`_order_key`) AS `_order_key`,
+    d.`op`,
+    d.`ts_ms`,
+    d.`after`,
+    d.`_offset`,
+    d.`_missing_columns`,
+    d.`_old_key`,
+    d.`_new_key`
+  FROM `delivered` AS d
+),
 `events` AS (
   -- One row an event, however often it was delivered.
   SELECT l.*
-  FROM (
-    SELECT `_key`, `_order_key`, `op`, `ts_ms`, `after`, `_offset`, `_missing_columns`, `_old_key`, `_new_key` FROM `shop`.`orders_change_log`
-    UNION ALL
-    SELECT `_key`, `_order_key`, `op`, `ts_ms`, `after`, `_offset`, `_missing_columns`, `_old_key`, `_new_key` FROM `shop`.`orders_archive`
-  ) AS l
+  FROM `in_order` AS l
   WHERE l.`_key` IS NOT NULL AND l.`_order_key` IS NOT NULL AND l.`op` IN ('c', 'u', 'd', 'r')
   QUALIFY ROW_NUMBER() OVER (PARTITION BY l.`_key`, l.`_order_key` ORDER BY l.`_offset` DESC) = 1
 ),

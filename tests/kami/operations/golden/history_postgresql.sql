@@ -1,12 +1,44 @@
 WITH RECURSIVE
+`delivered` AS (
+  SELECT `_key`, `_order_key`, `op`, `ts_ms`, `after`, `source`, `_topic`, `_topic_partition`, `_offset`, `_missing_columns`, `_old_key`, `_new_key` FROM `shop`.`orders_change_log`
+  UNION ALL
+  SELECT `_key`, `_order_key`, `op`, `ts_ms`, `after`, `source`, `_topic`, `_topic_partition`, `_offset`, `_missing_columns`, `_old_key`, `_new_key` FROM `shop`.`orders_archive`
+),
+read_places AS (
+  SELECT
+    reads.`_key` AS key,
+    reads.`_topic` AS topic,
+    reads.`_topic_partition` AS topic_partition,
+    reads.`_offset` AS topic_offset,
+    CONCAT(SUBSTR(GREATEST(CONCAT(SUBSTR(MAX(reads.`_order_key`), 1, 4), '/0000000000000000/0000000000000000/00000000'), COALESCE(MAX(earlier.`_order_key`), '')), 1, 45), '02') AS order_key
+  FROM `delivered` AS reads
+  LEFT JOIN `delivered` AS earlier
+    ON earlier.`_key` = reads.`_key` AND earlier.`_topic` = reads.`_topic`
+    AND earlier.`_topic_partition` = reads.`_topic_partition` AND earlier.`_offset` < reads.`_offset`
+    AND (earlier.`op` <> 'r' OR earlier.`source`.`lsn` IS NOT NULL)
+  WHERE reads.`op` = 'r' AND reads.`source`.`lsn` IS NULL
+  GROUP BY 1, 2, 3, 4
+),
+`in_order` AS (
+  SELECT
+    d.`_key`,
+    COALESCE(read_places.order_key, d.`_order_key`) AS `_order_key`,
+    d.`op`,
+    d.`ts_ms`,
+    d.`after`,
+    d.`_offset`,
+    d.`_missing_columns`,
+    d.`_old_key`,
+    d.`_new_key`
+  FROM `delivered` AS d
+  LEFT JOIN read_places
+    ON d.`op` = 'r' AND read_places.key = d.`_key` AND read_places.topic = d.`_topic`
+    AND read_places.topic_partition = d.`_topic_partition` AND read_places.topic_offset = d.`_offset`
+),
 `events` AS (
   -- One row an event, however often it was delivered.
   SELECT l.*
-  FROM (
-    SELECT `_key`, `_order_key`, `op`, `ts_ms`, `after`, `_offset`, `_missing_columns`, `_old_key`, `_new_key` FROM `shop`.`orders_change_log`
-    UNION ALL
-    SELECT `_key`, `_order_key`, `op`, `ts_ms`, `after`, `_offset`, `_missing_columns`, `_old_key`, `_new_key` FROM `shop`.`orders_archive`
-  ) AS l
+  FROM `in_order` AS l
   WHERE l.`_key` IS NOT NULL AND l.`_order_key` IS NOT NULL AND l.`op` IN ('c', 'u', 'd', 'r')
   QUALIFY ROW_NUMBER() OVER (PARTITION BY l.`_key`, l.`_order_key` ORDER BY l.`_offset` DESC) = 1
 ),
@@ -18,24 +50,18 @@ WITH RECURSIVE
 `anchor` AS (
   -- Changes of transactions that were open at the anchor are not in the snapshot: the rows that
   -- were read then count as older than the first of them.
-  SELECT LEAST('0000/0000000000000032/0000000000000000/00000000', COALESCE(MIN(CONCAT(SUBSTR(`_order_key`, 1, 45), '00')), '0000/0000000000000032/0000000000000000/00000000')) AS `effective`
+  SELECT LEAST('0000/0000000000000032/0000000000000000/00000000', COALESCE(CONCAT(SUBSTR(MIN(`_order_key`), 1, 45), '00'), '0000/0000000000000032/0000000000000000/00000000')) AS `effective`
   FROM (
     SELECT l.`_order_key` FROM `shop`.`orders_change_log` AS l
-    WHERE l.`_order_key` < '0000/0000000000000032/0000000000000000/00000000'
-      -- Of the same life of the log: a database that was restored gives ids out again.
-      AND SUBSTR(l.`_order_key`, 1, 4) = '0000'
+    WHERE l.`_order_key` < '0000/0000000000000032/0000000000000000/00000000' AND SUBSTR(l.`_order_key`, 1, 4) = SUBSTR('0000/0000000000000032/0000000000000000/00000000', 1, 4)
       AND (
-        -- The log has 32 bits of a transaction's id.
         MOD(MOD(l.`source`.`txId` - 4294968196, 4294967296) + 4294967296, 4294967296) < 2147483648
         OR MOD(l.`source`.`txId`, 4294967296) IN (890, 893)
       )
     UNION ALL
     SELECT l.`_order_key` FROM `shop`.`orders_archive` AS l
-    WHERE l.`_order_key` < '0000/0000000000000032/0000000000000000/00000000'
-      -- Of the same life of the log: a database that was restored gives ids out again.
-      AND SUBSTR(l.`_order_key`, 1, 4) = '0000'
+    WHERE l.`_order_key` < '0000/0000000000000032/0000000000000000/00000000' AND SUBSTR(l.`_order_key`, 1, 4) = SUBSTR('0000/0000000000000032/0000000000000000/00000000', 1, 4)
       AND (
-        -- The log has 32 bits of a transaction's id.
         MOD(MOD(l.`source`.`txId` - 4294968196, 4294967296) + 4294967296, 4294967296) < 2147483648
         OR MOD(l.`source`.`txId`, 4294967296) IN (890, 893)
       )
