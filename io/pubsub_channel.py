@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import google.auth
@@ -35,8 +35,18 @@ _OPTIONS = (
 )
 
 
-def open_channel(config: PubsubConfig) -> grpc.Channel:
-    """A channel to the topic's service; it connects when it is used.
+class Service(Protocol):
+    """Where a topic or a subscription is; its text names it for messages."""
+
+    @property
+    def emulator(self) -> str: ...
+
+    @property
+    def address(self) -> str: ...
+
+
+def open_channel(config: Service) -> grpc.Channel:
+    """A channel to the service of a topic or a subscription; it connects when it is used.
 
     Raises PubsubAccessError where Google's credentials are missing or revoked.
     """

@@ -90,7 +90,7 @@ class PubsubConfig:
         return cls(
             project=str(options["project-name"]),
             topic=str(options["topic"]),
-            content_type=_CONTENT_TYPES[str(options["format"])],
+            content_type=_CONTENT_TYPES.get(str(options["format"])),
             attributes=bool(options["sink.attributes"]),
             ordering_key=bool(options["sink.ordering-key"]),
             max_messages=int(str(options["sink.batch.max-messages"])),
@@ -111,15 +111,25 @@ class PubsubConfig:
     @property
     def emulator(self) -> str:
         """The emulator's `host:port`; "" for the real service."""
-        scheme, separator, rest = self.endpoint.partition("://")
-        return rest.rstrip("/") if separator and scheme == "http" else ""
+        return emulator_of(self.endpoint)
 
     @property
     def address(self) -> str:
         """The `host:port` to connect to."""
-        if self.emulator:
-            return self.emulator
-        host = self.endpoint.removeprefix("https://").rstrip("/")
-        if not host:
-            return _SERVICE
-        return host if re.search(r":\d+$", host) else f"{host}:443"
+        return address_of(self.endpoint)
+
+
+def emulator_of(endpoint: str) -> str:
+    """The `host:port` of an endpoint that is an emulator; "" for the real service."""
+    scheme, separator, rest = endpoint.partition("://")
+    return rest.rstrip("/") if separator and scheme == "http" else ""
+
+
+def address_of(endpoint: str) -> str:
+    """The `host:port` of an endpoint; Google's own where it is empty."""
+    if emulator := emulator_of(endpoint):
+        return emulator
+    host = endpoint.removeprefix("https://").rstrip("/")
+    if not host:
+        return _SERVICE
+    return host if re.search(r":\d+$", host) else f"{host}:443"
