@@ -12,6 +12,8 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from transforms.replay_headers import failures_of
+
 MESSAGE_LIMIT = 2_000
 """Characters of a message that are kept: enough for a schema's name and a value, and small beside
 the payload."""
@@ -59,14 +61,13 @@ def dead_letter_json(
     if len(message) > MESSAGE_LIMIT:
         message = message[: MESSAGE_LIMIT - 1] + "…"
     at = failed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    headers: Any = record["headers"] or ()
+    before = failures_of((header["key"], header["value"]) for header in headers)
     return orjson.dumps(
         {
             "payload": _base64(record["value"]),
             "key": _base64(record["key"]),
-            "headers": [
-                [header["key"], _base64(header["value"])]
-                for header in record["headers"] or ()  # type: ignore[attr-defined]
-            ],
+            "headers": [[name, _base64(value)] for name, value in before.headers],
             "topic": record["topic"],
             "partition": record["partition"],
             "offset": record["offset"],
@@ -76,8 +77,8 @@ def dead_letter_json(
             "error_class": refusal.error_class,
             "message": message,
             "schema_id": refusal.schema_id,
-            "attempts": 1,
-            "first_failed_at": at,
+            "attempts": before.attempts + 1,
+            "first_failed_at": before.first_failed_at or at,
             "last_failed_at": at,
             "pipeline": origin.pipeline,
             "version": origin.version,
