@@ -16,7 +16,7 @@ DEPENDENCIES := setup.py pyproject.toml constraints.txt
 # Two installations into one .venv at a time would tread on each other under -j.
 .NOTPARALLEL:
 .PHONY: help aml godview proof install test test-slow lint types format golden native native-if-possible bench bench-live \
-	live-demo stack-up stack-down constraints clean
+	bench-view bench-splunk chaos-splunk live-demo stack-up stack-down constraints clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,16 @@ bench: $(VENV)/.test native-if-possible ## Measure the AML job against the per-r
 
 bench-live: $(VENV)/.test native-if-possible ## Measure live jobs: Kafka to Kafka and to Pub/Sub on each runner
 	@$(BIN)/python -m tests.benchmarks.live_speed $(ARGS)
+
+bench-view: $(VENV)/.test ## Measure queries of the god view beside the naive view, as the log grows
+	@$(BIN)/python -m tests.benchmarks.view_speed $(ARGS)
+
+bench-splunk: $(VENV)/.test ## Measure the sender to Splunk beside the limit of the stand-in
+	@$(BIN)/python -m tests.benchmarks.splunk_speed $(ARGS)
+	@$(BIN)/python -m tests.benchmarks.splunk_age
+
+chaos-splunk: $(VENV)/.test ## Send a million events to a Splunk that fails all the time; nothing may be lost
+	@$(BIN)/python -m tests.splunk.chaos $(ARGS)
 
 live-demo: $(VENV)/.test native-if-possible ## Watch database changes become events, on real servers
 	@$(BIN)/python -m tests.demo.live_demo $(ARGS)

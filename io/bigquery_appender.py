@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import grpc
 import pyarrow as pa
@@ -51,6 +51,7 @@ class Appender:
         config: BigQueryConfig,
         table: str,
         stopped: threading.Event,
+        on_made: Callable[[str], None] | None = None,
     ) -> None:
         self.config = config
         self.table = table
@@ -59,7 +60,7 @@ class Appender:
         self._channel = channel
         self._name = config.table_name(table)
         self._outage = Outage(f"rows are not taken by {self._name}", config.retry_seconds)
-        self._streams = Streams(channel, config, table, stopped)
+        self._streams = Streams(channel, config, table, stopped, on_made)
         self._retrying = waiting(config, stopped, lambda e: isinstance(e, Again), self._tell)
         self._stream = "" if config.has_offsets else f"{config.table_path(table)}/streams/_default"
         self._next_offset = 0

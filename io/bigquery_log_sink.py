@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import grpc
@@ -17,8 +17,9 @@ from pipeline_io.bigquery_channel import open_channel, open_client
 from pipeline_io.bigquery_chunks import Chunk, Piece, Refused, parts, request
 from pipeline_io.bigquery_config import BigQueryConfig
 from pipeline_io.bigquery_rows import Fitting
+from pipeline_io.bigquery_streams import end_if_there
 from pipeline_io.bigquery_tables import Tables
-from pipeline_io.bigquery_types import arrow_schema
+from pipeline_io.bigquery_types import ColumnType, arrow_schema
 
 # The names of a stream and a few fields of a request, beside the rows.
 _HEAD_BYTES = 1_000
@@ -42,11 +43,20 @@ class BigQueryLogSink:
     one twice. While BigQuery is away, rows are sent again for `retry_seconds`. After an error
     nothing more is written: make another sink.
 
-    project, dataset, options: those of BigQueryConfig. Raises ValueError.
+    project, dataset, options: those of BigQueryConfig. on_made: told of each stream of its own
+    before a row goes there. Raises ValueError.
     """
 
-    def __init__(self, project: str, dataset: str, **options: Any) -> None:
+    def __init__(
+        self,
+        project: str,
+        dataset: str,
+        *,
+        on_made: Callable[[str], None] | None = None,
+        **options: Any,
+    ) -> None:
         self.config = BigQueryConfig(project, dataset, **options)
+        self._on_made = on_made
         self._stopped = threading.Event()
         self._channel: grpc.Channel | None = None
         # Its close() has no types.
@@ -70,6 +80,11 @@ class BigQueryLogSink:
         busy = self._waiting_bytes or any(each.outstanding for each in self._appenders.values())
         return not (self._failed or busy or self._refused)
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it writes nothing any more: after an error, or after close()."""
+        return self._failed
+
     def ensure_table(
         self,
         name: str,
@@ -86,12 +101,13 @@ class BigQueryLogSink:
         Raises BigQuerySchemaError for a column that is there with another type, other
         BigQueryErrors, and ValueError for a layout that BigQuery does not have.
         """
-        if self._ensured is None:
-            self._client = open_client(self.config)
-            self._ensured = Tables(self._client, self.config, self._stopped)
-        parsed = self._ensured.ensure(name, columns, partition_by, cluster_by)
+        parsed = self._api().ensure(name, columns, partition_by, cluster_by)
         self._send_waiting(name)
         self._tables[name] = _Table(arrow_schema(parsed))
+
+    def table_columns(self, name: str) -> list[tuple[str, ColumnType]] | None:
+        """The columns that a table has; None where it is not there. Raises BigQueryError."""
+        return self._api().columns(name)
 
     def append(self, name: str, rows: pa.RecordBatch, mark: Any = None) -> None:
         """Appends rows soon; waits while too much is not confirmed yet.
@@ -154,6 +170,15 @@ class BigQueryLogSink:
             appender.counts.clear()
         return counts
 
+    def end_stream(self, stream: str) -> None:
+        """Takes care that nothing is appended any more to a stream, whoever has made it.
+
+        stream: its full name. One that is gone is as good. Raises BigQueryError.
+        """
+        if self._channel is None:
+            self._channel = open_channel(self.config)
+        end_if_there(self._channel, self.config, stream, self._stopped)
+
     def close(self) -> None:
         """Ends all calls; what is not flushed may be lost or may arrive."""
         self._failed = True
@@ -173,6 +198,12 @@ class BigQueryLogSink:
         except BaseException:
             self._failed = True
             raise
+
+    def _api(self) -> Tables:
+        if self._ensured is None:
+            self._client = open_client(self.config)
+            self._ensured = Tables(self._client, self.config, self._stopped)
+        return self._ensured
 
     def _declared(self, name: str) -> _Table:
         if self._failed:
@@ -232,7 +263,9 @@ class BigQueryLogSink:
         if self._channel is None:
             self._channel = open_channel(self.config)
         if name not in self._appenders:
-            self._appenders[name] = Appender(self._channel, self.config, name, self._stopped)
+            self._appenders[name] = Appender(
+                self._channel, self.config, name, self._stopped, self._on_made
+            )
         self._appenders.move_to_end(name)
         appender = self._appenders[name]
         if not appender.is_connected:

@@ -37,6 +37,8 @@ class Streams:
 
     Pending streams that have ended are remembered until they are committed. All methods raise
     BigQueryError.
+
+    on_made: told of each stream, by its name, before a row goes there; what it raises goes up.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class Streams:
         config: BigQueryConfig,
         table: str,
         stopped: threading.Event,
+        on_made: Callable[[str], None] | None = None,
     ) -> None:
         self.config = config
+        self._on_made = on_made
         self.path = config.table_path(table)
         self._channel = channel
         self._stopped = stopped
@@ -65,7 +69,10 @@ class Streams:
             types.CreateWriteStreamRequest.serialize(body),
             f"no stream can be made for {self._name}",
         )
-        return str(types.WriteStream.deserialize(answer).name)
+        name = str(types.WriteStream.deserialize(answer).name)
+        if self._on_made is not None:
+            self._on_made(name)
+        return name
 
     def end(self, stream: str) -> int:
         """Takes no more rows into a stream; how many it has."""
@@ -125,6 +132,22 @@ class Streams:
             raise stop_error(self.config, what, code, details) from error
         outage.ended()
         return answer
+
+
+def end_if_there(
+    channel: grpc.Channel, config: BigQueryConfig, stream: str, stopped: threading.Event
+) -> None:
+    """Takes no more rows into a stream of another writer; one that is gone is as good.
+
+    Raises BigQueryError.
+    """
+    table = stream.partition("/streams/")[0].rpartition("/")[2]
+    try:
+        Streams(channel, config, table, stopped).end(stream)
+    except BigQueryError as error:
+        cause: Any = error.__cause__
+        if not isinstance(cause, grpc.RpcError) or cause.code() is not grpc.StatusCode.NOT_FOUND:
+            raise
 
 
 def waiting(

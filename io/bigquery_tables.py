@@ -22,7 +22,7 @@ from pipeline_io.bigquery_errors import (
 )
 from pipeline_io.bigquery_outage import Outage
 from pipeline_io.bigquery_streams import waiting
-from pipeline_io.bigquery_types import ColumnType, parse_type
+from pipeline_io.bigquery_types import ColumnType, parse_type, type_of
 
 _CALL_SECONDS = 30.0
 _TOO_MANY_REQUESTS = 429
@@ -91,6 +91,11 @@ class Tables:
                 break
         tell_of_layout(table, found)
         return parsed
+
+    def columns(self, name: str) -> list[tuple[str, ColumnType]] | None:
+        """The columns that a table has; None where it is not there."""
+        found = self._found(bigquery.Table(f"{self.config.project}.{self.config.dataset}.{name}"))
+        return None if found is None else [(field.name, type_of(field)) for field in found.schema]
 
     def _found(self, table: bigquery.Table) -> bigquery.Table | None:
         what = f"the BigQuery table {table.reference} cannot be read"

@@ -34,8 +34,9 @@ SINK_ROWS = pa.schema(
 )
 """A batch of messages for a sink, in the order of their records.
 
-payload: the encoded row. key: of the message, NULL for none. attributes: ATTRIBUTES. record: the
-record that the row came of, for a dead letter if the sink refuses the message.
+payload: the encoded row; for a table of typed columns a struct of these. key: of the message, NULL
+for none. attributes: ATTRIBUTES. record: the record that the row came of, for a dead letter if the
+sink refuses the message.
 """
 
 REFUSED_ROWS = pa.schema(

@@ -26,23 +26,23 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 from rich.console import Console
 
-from pipeline_io.append_lines import AppendLines
-from pipeline_io.files import WriteLines
 from pipeline_io.kafka_fusion import steps_outside
 from pipeline_io.kafka_java import JavaTransforms
+from pipelines.change_log_beam import WriteLogByBeam
+from pipelines.change_log_once import check_writing
 from pipelines.change_log_options import ChangeLogConfig, ChangeLogOptions
 from pipelines.change_log_run import LogTarget
 from pipelines.change_log_sources import first_look, open_source
 from pipelines.change_log_step import RUNS, OnlyTopics, WriteChangeLog
 from pipelines.change_log_summary import counts_of, tell, write_summary
 from pipelines.command import run_command
+from pipelines.dead_letter_sinks import check_place, write_dead_letters
 from pipelines.follow import follow, until_stopped
 from pipelines.options import FlagError
 from pipelines.progress import shown
 from pipelines.run_job import make_output_folder
 from pipelines.runner_flags import KafkaReader, RunnerOptions
 from pipelines.runners import Kind, Runner, choose_runner, prepare_options
-from pipelines.sinks import dead_letters_path
 from pipelines.sources import Source, commit_all
 from pipelines.suspects import watchdog_of
 from pipelines.version import VERSION
@@ -83,11 +83,18 @@ class LogJob:
         if self.config.recording is not None and (self.config.topics or self.config.pattern):
             chosen = OnlyTopics(self.config.topics, self.config.pattern)
             records = records | "Topics" >> beam.ParDo(chosen)
-        step = WriteChangeLog(self.target, source.schemas, Origin(JOB, VERSION), self.token)
-        letters = records | "Write change log" >> beam.ParDo(step)
-        path = dead_letters_path(self.config.job)
-        write = AppendLines(path) if self.config.job.follow else WriteLines(path)
-        _ = (letters,) | "Write dead letters" >> write
+        origin = Origin(JOB, VERSION)
+        if self.target.writes_rows:
+            step = WriteChangeLog(self.target, source.schemas, origin, self.token)
+            letters = records | "Write change log" >> beam.ParDo(step)
+        else:
+            service = self.options.view_as(RunnerOptions).expansion_service
+            letters = records | "Write change log" >> WriteLogByBeam(
+                self.target, source.schemas, origin, service
+            )
+        job = self.config.job
+        place, ends = job.dead_letter_place, not job.follow
+        write_dead_letters((letters,), place, job.output_dir, self.runner, ends=ends)
         is_endless = source.kafka is not None and not source.kafka.source.bounded
         if is_endless and (outside := steps_outside(pipeline)):
             message = (
@@ -110,10 +117,19 @@ def run(options: PipelineOptions) -> None:
     live = config.recording is None
     runner = prepare_options(options, follow=config.job.follow) if live else choose_runner(options)
     check_runner(config, runner)
+    check_writing(config, runner, options)
     make_output_folder(config.job)
+    check_place(config.job.dead_letter_place)
     found = first_look(config)
     source_name = config.source_name or default_name(found)
-    target = LogTarget(config.warehouse, source_name, config.database, config.job.decoder)
+    target = LogTarget(
+        config.warehouse,
+        source_name,
+        config.database,
+        config.job.decoder,
+        config.bigquery_method,
+        config.exactly_once,
+    )
     job = LogJob(config, options, runner, target, uuid.uuid4().hex)
     sources = job.open_sources()
     console = Console()

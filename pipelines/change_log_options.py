@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import enum
 import re
 from collections.abc import Mapping
 
@@ -14,6 +15,14 @@ from pipelines.warehouse_flags import SOURCE_NAME, add_once
 
 KAFKA, RECORDING = "kafka", "recording:"
 DUCKDB, BIGQUERY = "duckdb:", "bigquery:"
+
+
+class BigQueryMethod(enum.Enum):
+    """Who appends rows to BigQuery: this project's own writer, or Beam's sink in Java."""
+
+    NATIVE = "native"
+    BEAM = "beam"
+
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -28,7 +37,15 @@ _TEXTS = {
     "--topics": "Topics, as names with commas between or as a regular expression of whole names. "
     "Default with a recording: all.",
 }
-_FOREIGN = ("variable", "explain", "recording", "sql_engine", "pubsub_project", "pubsub_topic")
+_FOREIGN = (
+    "variable",
+    "explain",
+    "recording",
+    "sql_engine",
+    "schema_evolution",
+    "pubsub_project",
+    "pubsub_topic",
+)
 """Flags of SQL jobs, which mean nothing here."""
 
 
@@ -46,6 +63,21 @@ class ChangeLogOptions(PipelineOptions):
             metavar="NAME=VALUE",
             help="A property of Kafka's clients, Java's name or librdkafka's; may be repeated. "
             "A secret is a reference: ${...}.",
+        )
+        add_once(
+            parser,
+            "--bigquery_method",
+            choices=[method.value for method in BigQueryMethod],
+            default=BigQueryMethod.NATIVE.value,
+            help="Who appends rows to BigQuery: native, or beam, Beam's sink in Java. "
+            "Default: native.",
+        )
+        add_once(
+            parser,
+            "--exactly_once",
+            action="store_true",
+            help="BigQuery: each record is in the log once, whatever is repeated; without it the "
+            "log may have repeats, which the god view counts once.",
         )
         add_once(
             parser,
@@ -72,6 +104,8 @@ class ChangeLogConfig:
     pattern: str | None = None
     kafka_properties: Mapping[str, str] = dataclasses.field(default_factory=dict)
     discovery_seconds: float = 30.0
+    bigquery_method: BigQueryMethod = BigQueryMethod.NATIVE
+    exactly_once: bool = False
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> ChangeLogConfig:
@@ -89,9 +123,29 @@ class ChangeLogConfig:
             pattern,
             dict(_property(text) for text in flags.kafka_property or ()),
             flags.discovery_seconds,
+            BigQueryMethod(flags.bigquery_method),
+            flags.exactly_once,
         )
         config.check_source()
+        config.check_warehouse()
         return config
+
+    def check_warehouse(self) -> None:
+        if self.warehouse.startswith(BIGQUERY):
+            return
+        if self.bigquery_method is not BigQueryMethod.NATIVE:
+            message = (
+                f"--bigquery_method={self.bigquery_method.value} is of BigQuery, and "
+                f"--warehouse={self.warehouse} is a file; leave it out"
+            )
+            raise FlagError(message)
+        if self.exactly_once:
+            message = (
+                f"--exactly_once is of BigQuery: its streams know at which offset a row stands, "
+                f"and --warehouse={self.warehouse} has none; leave it out: the god view counts "
+                "repeats once"
+            )
+            raise FlagError(message)
 
     def check_source(self) -> None:
         if self.recording is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +17,7 @@ from apache_beam.metrics.metric import Metrics
 
 from pipelines.change_log_run import LogRun, LogTarget
 from transforms.avro import SchemaSource
+from transforms.change_log_rows import LogBatch
 from transforms.counters import NAMESPACE, TALLY, metric_name
 from transforms.dead_letters import Origin, dead_letters
 from transforms.sql.run import utc_now
@@ -66,31 +69,57 @@ class WriteChangeLog(beam.DoFn):
         self._run = RUNS.get(self.token, self.target, self.schemas)
 
     def start_bundle(self) -> None:
-        self._run.roll_back()
+        # Workers have several threads, and each bundle's rows are to be durable at its end.
+        self._run.take(self)
+        with self._giving_back():
+            self._run.roll_back()
 
-    def process(self, element: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        found = self._run.process(element)
+    def process(self, element: pa.RecordBatch) -> Iterator[Any]:
+        yield from self.found(element)[1]
+
+    def found(self, records: pa.RecordBatch) -> tuple[LogBatch, list[pa.RecordBatch]]:
+        """What became of a batch, which is counted, and the dead letters of it."""
+        with self._giving_back():
+            found = self._run.process(records)
         counts = dataclasses.asdict(found.counts)
         for name in COUNTS:
             _count(EVERYTHING, name, counts[name])
         for table, batches in found.rows.items():
             _count(table, "rows", sum(batch.num_rows for batch in batches))
         TALLY.add(EVERYTHING, {**counts, "events": counts["rows"]})
-        if found.refusals:
-            yield dead_letters(element, found.refusals, self.origin, utc_now())
+        if not found.refusals:
+            return found, []
+        return found, [dead_letters(records, found.refusals, self.origin, utc_now())]
 
     def finish_bundle(self) -> None:
-        refused = self._run.flush()
-        count = sum(refused.values())
-        # They were counted as rows when they were appended.
-        _count(EVERYTHING, "dead_letters", count)
-        for table, rows in {EVERYTHING: count, **refused}.items():
-            _count(table, "rows", -rows)
-        if count:
-            TALLY.add(EVERYTHING, {"dead_letters": count, "rows": -count, "events": -count})
+        try:
+            count_refused(self._run.flush())
+        finally:
+            self._run.give(self)
 
     def teardown(self) -> None:
-        self._run.close()
+        # A bundle that failed in a later step has not given it back.
+        self._run.give(self)
+        self._run.rest()
+
+    @contextlib.contextmanager
+    def _giving_back(self) -> Iterator[None]:
+        """After an error in its block no more calls of the bundle come."""
+        try:
+            yield
+        except BaseException:
+            self._run.give(self)
+            raise
+
+
+def count_refused(refused: Counter[str]) -> None:
+    """Rows that a warehouse refused, by table: they were counted as rows when they were made."""
+    count = sum(refused.values())
+    _count(EVERYTHING, "dead_letters", count)
+    for table, rows in {EVERYTHING: count, **refused}.items():
+        _count(table, "rows", -rows)
+    if count:
+        TALLY.add(EVERYTHING, {"dead_letters": count, "rows": -count, "events": -count})
 
 
 def _count(table: str, name: str, value: int) -> None:

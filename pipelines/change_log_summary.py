@@ -15,7 +15,6 @@ from pipeline_io.files import FileWriteError
 from pipelines.change_log_options import ChangeLogConfig
 from pipelines.change_log_step import COUNTS, EVERYTHING
 from pipelines.outcome import SUMMARY_FILE
-from pipelines.sinks import dead_letters_path
 from pipelines.version import VERSION
 from transforms.counters import NAMESPACE, statement_and_count
 
@@ -80,7 +79,7 @@ def tell(
         f"summary: {Path(config.job.output_dir) / SUMMARY_FILE}",
     ]
     if found["dead_letters"]:
-        path = dead_letters_path(config.job)
-        lines.append(f"dead letters: {path} and {source_name}._dead_letters, with their reasons")
+        place = config.job.dead_letter_place
+        lines.append(f"dead letters: {place} and {source_name}._dead_letters, with their reasons")
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)

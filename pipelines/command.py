@@ -20,6 +20,7 @@ from pipeline_io.pubsub_errors import PubsubError
 from pipeline_io.recording import RecordingError
 from pipeline_io.schema_registry_errors import RegistryError
 from pipeline_io.secrets import SecretError
+from pipeline_io.splunk_errors import SplunkError
 from pipeline_io.warehouse_errors import WarehouseError
 from pipelines.options import FlagError, JobOptions, parse_options
 from pipelines.runner_flags import RunnerOptions
@@ -39,6 +40,7 @@ STOPS: tuple[type[Exception], ...] = (
     RecordingError,
     RegistryError,
     SecretError,
+    SplunkError,
     WarehouseError,
 )
 """Errors that stop a job and say themselves what to do."""

@@ -7,10 +7,11 @@ from typing import Any
 
 import apache_beam as beam
 
+from pipelines.dead_letter_sinks import write_dead_letters
 from pipelines.lookups import DatabaseLookups
 from pipelines.options import JobConfig
 from pipelines.runners import Runner
-from pipelines.sinks import Batches, SchemaRegistrar, write_dead_letters, write_rows
+from pipelines.sinks import Batches, SchemaRegistrar, write_rows
 from pipelines.sources import Source
 from transforms.dead_letters import Origin
 from transforms.sql.beam_sql import RunBeamSql
@@ -70,5 +71,13 @@ def build(
         rows.setdefault(branch.result.sink.name, []).append(found.rows)
         letters.append(found.dead_letters)
     for table in plan.sinks():
-        letters += write_rows(table, tuple(rows[table.name]), runner, origin, ends=ends)
-    write_dead_letters(tuple(letters), config, ends=ends)
+        letters += write_rows(
+            table,
+            tuple(rows[table.name]),
+            runner,
+            origin,
+            ends=ends,
+            schema_evolution=config.schema_evolution,
+        )
+    place = config.dead_letter_place
+    write_dead_letters(tuple(letters), place, config.output_dir, runner, ends=ends)

@@ -9,11 +9,14 @@ import io
 import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
+from pipelines.dead_letter_place import FILE_NAME, PLACES, Place, PlaceError, place_of
 from transforms.avro import DECODERS, choose_decoder
 from transforms.sql.beam_sql_job import Engine
+from transforms.sql.connectors_bigquery import EVOLUTIONS
 from transforms.sql.errors import Script, nearest
 
 BATCH_SIZE = 5_000
@@ -35,6 +38,10 @@ class JobOptions(PipelineOptions):
             "--output_dir",
             help="Folder for dead_letters.jsonl, summary.json and, as ${OUTPUT_DIR}, the files "
             "that the script writes. Default: out/ and the job's name.",
+        )
+        parser.add_argument(
+            "--dead_letters",
+            help=f"Where dead letters go: {PLACES}. Default: dead_letters.jsonl in --output_dir.",
         )
         parser.add_argument(
             "--variable",
@@ -83,6 +90,12 @@ class JobOptions(PipelineOptions):
             help="Where to start, whatever the script says: earliest, latest, committed or "
             "timestamp:MILLISECONDS.",
         )
+        parser.add_argument(
+            "--schema_evolution",
+            choices=EVOLUTIONS,
+            help="What is done for columns that BigQuery's tables lack, whatever the script says: "
+            "add them, ignore them (rows are stored without), or fail before a record is read.",
+        )
 
 
 LIVE_FLAGS = {
@@ -113,6 +126,8 @@ class JobConfig:
     follow: bool = False
     kafka_start: str | None = None
     live: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    dead_letters: str | None = None
+    schema_evolution: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.batch_size <= LARGEST_BATCH:
@@ -123,6 +138,16 @@ class JobConfig:
         except (ValueError, ImportError) as error:
             message = f"--decoder={self.decoder}: {error}"
             raise FlagError(message) from error
+        try:
+            _ = self.dead_letter_place
+        except PlaceError as error:
+            message = f"--dead_letters={error}"
+            raise FlagError(message) from error
+
+    @property
+    def dead_letter_place(self) -> Place:
+        """Where dead letters go."""
+        return place_of(self.dead_letters or str(Path(self.output_dir) / FILE_NAME))
 
     @classmethod
     def from_options(cls, options: PipelineOptions, name: str) -> JobConfig:
@@ -138,6 +163,8 @@ class JobConfig:
             sql_engine=Engine(flags.sql_engine),
             follow=flags.follow,
             kafka_start=flags.kafka_start,
+            dead_letters=flags.dead_letters,
+            schema_evolution=flags.schema_evolution,
             live={
                 flag: str(getattr(flags, flag))
                 for flag in LIVE_FLAGS

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pipelines.options import JobConfig
 from pipelines.progress import StatementCounts, summary_table, total
-from pipelines.sinks import dead_letters_path, files_written
+from pipelines.sinks import files_written
 from transforms.sql.plan import Plan
 
 SUMMARY_FILE = "summary.json"
@@ -46,7 +46,7 @@ def tell(console: Console, run: FinishedRun) -> None:
         f"summary: {Path(run.config.output_dir) / SUMMARY_FILE}",
     ]
     letters = counts["dead_letters"]
-    lines.append(f"dead letters: {letters:,} in {dead_letters_path(run.config)}")
+    lines.append(f"dead letters: {letters:,} in {run.config.dead_letter_place}")
     if letters:
         lines[-1] += ", each with its reason"
     lines += ["", "Where to go next:"]

@@ -16,16 +16,27 @@ from apache_beam.runners.runner import PipelineResult
 from rich.console import Console
 
 from pipeline_io.kafka_fusion import steps_outside
+from pipelines.bigquery_tables import check_evolution_flag, left_out_of
+from pipelines.dead_letter_sinks import check_place
 from pipelines.follow import FLINK_GOES_ON, follow, until_stopped
 from pipelines.job_pipeline import build
 from pipelines.lookups import check_lookup_texts, check_lookups, describe_lookup
 from pipelines.options import FlagError, JobConfig, check_script_flags
 from pipelines.outcome import FinishedRun, tell
 from pipelines.progress import shown
+from pipelines.pubsub_tables import check_pubsub_flags, close_subscriptions, reads_pubsub
 from pipelines.runner_flags import RunnerOptions
 from pipelines.runners import Kind, Runner, choose_runner, prepare_options
 from pipelines.sinks import check_sink_texts, check_sinks
-from pipelines.sources import Source, commit_all, open_sources, reads_kafka, topics_of
+from pipelines.sources import (
+    Source,
+    check_subscriptions,
+    commit_all,
+    ended_text,
+    open_sources,
+    reads_kafka,
+    topics_of,
+)
 from pipelines.summary import counts_of, refused_of, write_summary
 from pipelines.suspects import watchdog_of
 from pipelines.version import VERSION
@@ -76,13 +87,12 @@ class LiveJob:
             self.origin,
             self.options.view_as(RunnerOptions).expansion_service,
         )
-        commits_itself = any(
-            each.kafka is not None and not each.kafka.source.bounded for each in sources
-        )
+        commits_itself = any(each.commits_itself for each in sources)
         if commits_itself and (outside := steps_outside(pipeline)):
             message = (
-                f"--runner={self.runner.kind.value} would commit offsets before {outside[0]} has "
-                "the data, and lose it when the job is killed; take --kafka_reader=java"
+                f"--runner={self.runner.kind.value} would commit what it has read before "
+                f"{outside[0]} has the data, and lose it when the job is killed; read Kafka with "
+                "--kafka_reader=java, and subscriptions on DirectRunner or Dataflow"
             )
             raise FlagError(message)
         return pipeline.run()
@@ -103,6 +113,18 @@ def run_job(
     more_values: Mapping[str, str] | None = None,
 ) -> None:
     """Compiles and runs a script, or explains it. Raises what `pipelines.command` tells of."""
+    try:
+        _run_job(script, config, options, more_values)
+    finally:
+        close_subscriptions()
+
+
+def _run_job(
+    script: Script,
+    config: JobConfig,
+    options: PipelineOptions,
+    more_values: Mapping[str, str] | None,
+) -> None:
     check_script_flags(script, config)
     values = used_values(script, config.values(**(more_values or {})))
     files = config.output_dir if config.sinks_are_files else None
@@ -111,13 +133,19 @@ def run_job(
     job, plan = text.compile()
     check_lookup_texts(job, plan)
     check_sink_texts(job, plan)
-    live = reads_kafka(plan)
+    check_evolution_flag(plan, config)
+    live = reads_kafka(plan) or reads_pubsub(plan)
+    check_pubsub_flags(plan, config, options)
     runner = prepare_options(options, follow=config.follow) if live else choose_runner(options)
     if config.follow and not live:
-        message = "--follow goes on with topics of Kafka, and this job reads none; leave it out"
+        message = (
+            "--follow goes on with topics of Kafka and subscriptions of Pub/Sub, and this job "
+            "reads none; leave it out"
+        )
         raise FlagError(message)
     check_windows(plan, config, runner)
     topics = topics_of(job, plan, config, runner)
+    check_subscriptions(job, plan, runner)
     decoder = choose_decoder(config.decoder).name
     if config.explain:
         sys.stdout.write(explain(job, plan, decoder, describe_lookup) + "\n")
@@ -130,7 +158,8 @@ def run_job(
     ready = LiveJob(text, job, plan, config, options, runner, Origin(job_name, VERSION))
     sources = ready.open_sources()
     check_lookups(plan)
-    check_sinks(plan)
+    check_sinks(plan, config.schema_evolution)
+    check_place(config.dead_letter_place)
     make_output_folder(config)
     console = Console()
     for source in sources:
@@ -160,8 +189,10 @@ def run_job(
     tell(console, run)
     if refused:
         console.print(f"{refused:,} of the events were refused by their sink: dead letters as well")
+    if left_out := left_out_of(result):
+        console.print(f"{left_out:,} values were left out: BigQuery's tables lack their columns")
     if live:
-        console.print("the end of the topics is reached; --follow goes on with what comes")
+        console.print(ended_text(sources), highlight=False)
 
 
 def make_output_folder(config: JobConfig) -> None:

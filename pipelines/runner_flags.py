@@ -45,6 +45,12 @@ class RunnerOptions(PipelineOptions):
             help="The expansion service has this project's Java classes: records cross from "
             "KafkaIO to Python in batches, for a tenth of the work.",
         )
+        parser.add_argument(
+            "--java_reads_secrets",
+            action="store_true",
+            help="KafkaIO's Java workers read Kafka's passwords themselves (env://NAME, "
+            "file:///PATH), so that the job holds none. Default: they are read at the start.",
+        )
         for name, kind, text in _FLINK_FLAGS:
             if kind is bool:
                 parser.add_argument(f"--{name}", action="store_true", default=None, help=text)

@@ -1,9 +1,8 @@
-"""The sinks of a job: files, the terminal, topics of Kafka and of Pub/Sub."""
+"""The sinks of a job: files, the terminal, topics of Kafka and of Pub/Sub, Splunk, BigQuery."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -11,6 +10,8 @@ import pyarrow as pa
 from apache_beam.pvalue import PCollection
 
 from pipeline_io.append_lines import AppendLines
+from pipeline_io.bigquery_row_writer import WriteBigQueryRows
+from pipeline_io.bigquery_row_writer import check as check_bigquery
 from pipeline_io.files import WriteLines
 from pipeline_io.kafka_errors import KafkaConfigError
 from pipeline_io.kafka_write_check import check_topic
@@ -21,12 +22,17 @@ from pipeline_io.pubsub import WriteMessages
 from pipeline_io.pubsub_check import check as check_pubsub
 from pipeline_io.pubsub_config import PubsubConfig
 from pipeline_io.pubsub_dataflow import dataflow_writer
+from pipeline_io.splunk import WriteEvents
+from pipeline_io.splunk_check import check as check_splunk
+from pipeline_io.splunk_config import SplunkConfig
+from pipelines.bigquery_tables import row_table
 from pipelines.kafka_tables import kafka_cluster, schema_registry
-from pipelines.options import JobConfig
 from pipelines.runners import PubSubWriter, Runner
 from transforms.dead_letters import Origin
 from transforms.refused import RefusedToDeadLetters
+from transforms.sql.beam_sql_job import MixedPlan
 from transforms.sql.connectors_kafka_sink import SINK_VALUE_FORMATS
+from transforms.sql.connectors_splunk import check_splunk_options
 from transforms.sql.errors import SqlError, SqlErrors, errors_of
 from transforms.sql.job import Job
 from transforms.sql.messages import wanted_attributes
@@ -35,13 +41,7 @@ from transforms.sql.run import utc_now
 from transforms.sql.sink_format import SinkFormat, sink_format
 from transforms.sql.tables import Table
 
-DEAD_LETTERS_FILE = "dead_letters.jsonl"
-
 Batches = PCollection[pa.RecordBatch]
-
-
-def dead_letters_path(config: JobConfig) -> str:
-    return str(Path(config.output_dir) / DEAD_LETTERS_FILE)
 
 
 def topic_sink(sink: Table) -> TopicSink:
@@ -72,10 +72,20 @@ def pubsub_config(sink: Table) -> PubsubConfig:
         raise SqlError(str(error), sink.node.this) from error
 
 
+def splunk_config(sink: Table) -> SplunkConfig:
+    """The HTTP Event Collector that a table is. Raises SqlError, SqlErrors."""
+    check_splunk_options(sink.node, sink.options)
+    try:
+        return SplunkConfig.from_options(sink.options)
+    except ValueError as error:
+        raise SqlError(str(error), sink.node.this) from error
+
+
 def check_sink_texts(job: Job, plan: Plan) -> None:
     """Reads the options and formats of all sinks. Asks nobody. Raises SqlErrors."""
     errors: list[SqlError] = []
-    for branch in plan.branches:
+    results = [one.result for one in plan.beam_sql] if isinstance(plan, MixedPlan) else []
+    for branch in (*plan.branches, *results):
         sink = branch.sink
         try:
             match sink.connector.name:
@@ -85,6 +95,10 @@ def check_sink_texts(job: Job, plan: Plan) -> None:
                         schema_registry(sink)
                 case "pubsub":
                     pubsub_config(sink)
+                case "splunk-hec":
+                    splunk_config(sink)
+                case "bigquery":
+                    row_table(sink)
             SinkFormat(branch, None)
         except (SqlError, SqlErrors) as error:
             for one in errors_of(error):
@@ -95,10 +109,11 @@ def check_sink_texts(job: Job, plan: Plan) -> None:
         raise SqlErrors(list({str(error): error for error in errors}.values()))
 
 
-def check_sinks(plan: Plan) -> None:
+def check_sinks(plan: Plan, schema_evolution: str | None = None) -> None:
     """Asks each sink whether it can be written to, before a record is read.
 
-    Raises KafkaError, PubsubError, RegistryError.
+    schema_evolution: the flag's. Raises BigQueryError, KafkaError, PubsubError, RegistryError,
+    SplunkError.
     """
     for sink in plan.sinks():
         match sink.connector.name:
@@ -108,6 +123,10 @@ def check_sinks(plan: Plan) -> None:
                     schema_registry(sink).check()
             case "pubsub":
                 check_pubsub(pubsub_config(sink))
+            case "splunk-hec":
+                check_splunk(splunk_config(sink))
+            case "bigquery":
+                check_bigquery(row_table(sink, schema_evolution))
 
 
 class SchemaRegistrar:
@@ -118,11 +137,18 @@ class SchemaRegistrar:
 
 
 def write_rows(
-    sink: Table, rows: tuple[Batches, ...], runner: Runner, origin: Origin, *, ends: bool
+    sink: Table,
+    rows: tuple[Batches, ...],
+    runner: Runner,
+    origin: Origin,
+    *,
+    ends: bool,
+    schema_evolution: str | None = None,
 ) -> list[Batches]:
     """Writes batches of SINK_ROWS to a sink; dead letters of what it refused, if it may refuse.
 
     ends: whether the collections do, so that a file can be made whole at their end.
+    schema_evolution: the flag's.
     """
     match sink.connector.name:
         case "filesystem":
@@ -139,6 +165,10 @@ def write_rows(
             write = dataflow_writer(pubsub_config(sink))
         case "pubsub":
             write = WriteMessages(pubsub_config(sink))
+        case "splunk-hec":
+            write = WriteEvents(splunk_config(sink))
+        case "bigquery":
+            write = WriteBigQueryRows(row_table(sink, schema_evolution))
         case _:
             message = f"no pipeline writes to the connector {sink.connector.name!r}"
             raise ValueError(message)
@@ -151,11 +181,6 @@ def write_rows(
         to_letters = RefusedToDeadLetters(sink.name, origin, utc_now)
         letters.append(refused | f"Refused by {name}" >> beam.ParDo(to_letters))
     return letters
-
-
-def write_dead_letters(letters: tuple[Batches, ...], config: JobConfig, *, ends: bool) -> None:
-    path = dead_letters_path(config)
-    _ = letters | "Write dead letters" >> (WriteLines(path) if ends else AppendLines(path))
 
 
 def files_written(plan: Plan) -> Mapping[str, str]:

@@ -13,9 +13,13 @@ from pipeline_io.kafka_java import JavaTransforms, KafkaIORead, ReadTopicsWithKa
 from pipeline_io.kafka_reader import ReadTopics
 from pipeline_io.kafka_source import KafkaSource
 from pipeline_io.kafka_topics import ReadPlan, commit, plan_read
+from pipeline_io.pubsub_reader import ReadSubscription
+from pipeline_io.pubsub_reader_bounded import SubscriptionRun
+from pipeline_io.pubsub_subscription import SubscriptionConfig
 from pipeline_io.recording import ReadRecording, Recording, RecordingSchemas
 from pipelines.kafka_tables import KafkaRun, kafka_source, schema_registry
 from pipelines.options import JobConfig
+from pipelines.pubsub_tables import NoSchemas, open_subscription, subscriptions_of
 from pipelines.runner_flags import KafkaReader, RunnerOptions
 from pipelines.runners import Kind, Runner
 from pipelines.windowed import sources_by_time
@@ -32,6 +36,7 @@ class Source:
 
     told: what will be read, for a person. kafka: the topics and what of them a run reads, where
     this process knows it. topics: the table's own, where `read` is the same for several tables.
+    subscription: what this process reads of one and acknowledges itself.
     """
 
     table: Table
@@ -40,6 +45,13 @@ class Source:
     told: str | None = None
     kafka: ReadPlan | None = None
     topics: tuple[str, ...] = ()
+    subscription: SubscriptionRun | None = None
+
+    @property
+    def commits_itself(self) -> bool:
+        """Whether a reader tells its server, bundle by bundle, what need not come again."""
+        endless = self.kafka is not None and not self.kafka.source.bounded
+        return endless or isinstance(self.read, ReadSubscription)
 
 
 def recording(table: Table) -> Recording:
@@ -85,6 +97,14 @@ def topics_of(
     return found
 
 
+def check_subscriptions(job: Job, plan: MixedPlan, runner: Runner) -> dict[str, SubscriptionConfig]:
+    """The subscriptions of a job by the table's name. Asks nobody. Raises SqlError."""
+    try:
+        return subscriptions_of(plan, runner)
+    except SqlError as error:
+        raise job.located(error) from error
+
+
 def open_sources(
     job: Job,
     plan: MixedPlan,
@@ -96,14 +116,24 @@ def open_sources(
 ) -> list[Source]:
     """The sources of a plan, each asked whether it is there; for `goes_on` see topics_of.
 
-    Raises what `pipelines.command` tells of: RecordingError, KafkaError, RegistryError, SqlError.
+    Raises what `pipelines.command` tells of: RecordingError, KafkaError, RegistryError, SqlError,
+    PubsubError.
     """
+    subscriptions = check_subscriptions(job, plan, runner)
     topics = topics_of(job, plan, config, runner, goes_on=goes_on)
     java_reads = (
         _java_reads(plan, topics, options) if runner.kafka_reader is KafkaReader.JAVA else {}
     )
     sources = []
     for table in plan.sources():
+        if table.name in subscriptions:
+            opened = open_subscription(
+                table, subscriptions[table.name], config, runner, goes_on=goes_on
+            )
+            sources.append(
+                Source(table, opened.read, NoSchemas(), opened.told, subscription=opened.run)
+            )
+            continue
         if table.name not in topics:
             recording(table).check()
             schemas = RecordingSchemas(str(table.options["path"]))
@@ -130,7 +160,11 @@ def _java_reads(
     """The KafkaIO of each table. Tables that are read alike share one, which reads all of their
     topics: each costs a Java stage of its own, and two of them in one job have hung on Flink."""
     flags = options.view_as(RunnerOptions)
-    java = JavaTransforms(flags.expansion_service, makes_batches=bool(flags.java_batches))
+    java = JavaTransforms(
+        flags.expansion_service,
+        makes_batches=bool(flags.java_batches),
+        reads_secrets=bool(flags.java_reads_secrets),
+    )
     timed = sources_by_time(plan)
     alike: dict[tuple[str, bool], list[str]] = {}
     for name, source in topics.items():
@@ -143,19 +177,37 @@ def _java_reads(
         source = topics[names[0]]
         whole = dataclasses.replace(source, topics=every) if source.topics else source
         read = ReadTopicsWithKafkaIO(KafkaIORead(whole, java, event_time=by_time))
+        # Before the job: a worker would tell of a wrong password by a trace of Java's.
+        read.config.check()
         reads |= dict.fromkeys(names, read)
     return reads
 
 
 def offsets_to_read(sources: Sequence[Source]) -> int | None:
-    """Offsets that a run of these sources reads at most; None where nobody knows."""
-    if any(source.kafka is None for source in sources):
+    """Offsets and messages that a run of these sources reads at most; None where nobody knows.
+
+    Raises PubsubError: a subscription that cannot be read any more.
+    """
+    if any(source.kafka is None and source.subscription is None for source in sources):
         return None
-    return sum(source.kafka.offsets for source in sources if source.kafka is not None)
+    offsets = sum(source.kafka.offsets for source in sources if source.kafka is not None)
+    runs = [source.subscription for source in sources if source.kafka is None]
+    return offsets + sum(run.waiting() for run in runs if run is not None)
 
 
 def commit_all(sources: Sequence[Source]) -> None:
-    """Commits what a run has read, when its sinks have the data. Raises KafkaError."""
+    """Commits what a run has read, when its sinks have the data. Raises KafkaError, PubsubError."""
     for source in sources:
         if source.kafka is not None and source.kafka.source.bounded:
             commit(source.kafka.source, source.kafka)
+        if source.subscription is not None:
+            source.subscription.acknowledge()
+
+
+def ended_text(sources: Sequence[Source]) -> str:
+    """Why a run without --follow has ended."""
+    runs = [source.subscription for source in sources if source.subscription is not None]
+    if not runs:
+        return "the end of the topics is reached; --follow goes on with what comes"
+    idle = max(run.idle_seconds for run in runs)
+    return f"no message has come for {idle:g} s; --follow goes on with what comes"

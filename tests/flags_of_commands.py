@@ -6,8 +6,7 @@ import argparse
 
 import click
 
-from kami.cli import main as kami
-from pipelines import aml, aml_velocity, sql_job
+from pipelines import aml, aml_velocity, splunk, sql_job
 from pipelines.change_log_options import ChangeLogOptions
 from pipelines.options import JobOptions
 from pipelines.runner_flags import RunnerOptions
@@ -19,12 +18,14 @@ Flags = (
     | type[aml.AmlOptions]
     | type[aml_velocity.AmlVelocityOptions]
     | type[sql_job.SqlJobOptions]
+    | type[splunk.SplunkOptions]
     | type[ChangeLogOptions]
     | type[SnapshotOptions]
 )
 OWN_FLAGS: dict[str, Flags] = {
     "aml": aml.AmlOptions,
     "aml_velocity": aml_velocity.AmlVelocityOptions,
+    "splunk": splunk.SplunkOptions,
     "sql_job": sql_job.SqlJobOptions,
     "change_log": ChangeLogOptions,
     "snapshot": SnapshotOptions,
@@ -38,7 +39,7 @@ def flags_of(*options: Flags) -> set[str]:
     return {string for action in parser._actions for string in action.option_strings}  # noqa: SLF001
 
 
-def flags_of_kami(command: click.Command = kami) -> set[str]:
+def flags_of_click(command: click.Command) -> set[str]:
     """The flags of the command, and of all commands under it."""
     flags = {
         string
@@ -51,5 +52,5 @@ def flags_of_kami(command: click.Command = kami) -> set[str]:
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             assert below is not None
-            flags |= flags_of_kami(below)
+            flags |= flags_of_click(below)
     return flags

@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
+from kami.cli import main as kami
 from pipelines import aml
+from pipelines.dead_letters import main as dead_letters
 from pipelines.options import JobOptions, parse_options
 from pipelines.runner_flags import RunnerOptions
 from tests.connector_tables import connector_table
-from tests.flags_of_commands import OWN_FLAGS, flags_of, flags_of_kami
+from tests.flags_of_commands import OWN_FLAGS, flags_of, flags_of_click
 from transforms.avro import UnknownSchemaId
 from transforms.avro_strict import CorruptRecord
 from transforms.avro_types import UnsupportedSchema
@@ -125,10 +127,22 @@ def test_every_flag_of_a_pipeline_is_on_its_page(name: str, module: str) -> None
     assert documented == flags_of(JobOptions, OWN_FLAGS[module])
 
 
+def test_every_flag_of_the_splunk_pipeline_is_on_its_page() -> None:
+    rows = re.findall(r"^\| (`--\w+`(?:, `--\w+`)*) \|", page("splunk.md"), re.MULTILINE)
+    assert {flag for row in rows for flag in re.findall(r"--\w+", row)} == flags_of(
+        OWN_FLAGS["splunk"]
+    )
+
+
 def test_every_command_on_a_page_takes_its_flags() -> None:
     found = list(commands())
-    assert {module for _, module, _ in found} == {f"pipelines.{name}" for name in OWN_FLAGS}
+    names = {f"pipelines.{name}" for name in OWN_FLAGS} | {"pipelines.dead_letters"}
+    assert {module for _, module, _ in found} == names
     for where, module, arguments in found:
+        if module == "pipelines.dead_letters":
+            used = {word.split("=")[0] for word in arguments if word.startswith("-")}
+            assert used <= flags_of_click(dead_letters), where
+            continue
         own = OWN_FLAGS[module.removeprefix("pipelines.")]
         parse_options(arguments)
         foreign = flags_of(*OWN_FLAGS.values()) - flags_of(own)
@@ -137,8 +151,8 @@ def test_every_command_on_a_page_takes_its_flags() -> None:
 
 
 def test_every_flag_that_a_page_names_is_known() -> None:
-    ours = flags_of(JobOptions, RunnerOptions, *OWN_FLAGS.values()) | flags_of_kami()
-    ours |= OTHERS_FLAGS | {"--flag"}
+    ours = flags_of(JobOptions, RunnerOptions, *OWN_FLAGS.values())
+    ours |= flags_of_click(kami) | flags_of_click(dead_letters) | OTHERS_FLAGS | {"--flag"}
     for path in PAGES:
         text = re.sub(r"unknown flag --\S*", "", path.read_text(encoding="utf-8"))
         named = set(re.findall(r"(?<![\w-])--[a-z][\w-]+", text))

@@ -25,7 +25,7 @@ SINK_ROWS = pa.schema(
 )
 """A batch of encoded rows, in the order of their records. For a sink of messages also the key of
 each, its ATTRIBUTES, and the record it came of, for a dead letter if the sink refuses it; these are
-NULL for other sinks."""
+NULL for other sinks. The payload of a sink that takes typed columns is a struct of these."""
 
 REFUSED_ROWS = pa.schema(
     [
@@ -43,12 +43,15 @@ def sink_rows(
     attributes: pa.StructArray | None = None,
     record: pa.StructArray | None = None,
 ) -> pa.RecordBatch:
-    """SINK_ROWS of these columns; None is NULL in every row."""
+    """SINK_ROWS of these columns, whose payload may be a struct; None is NULL in every row."""
+    schema = SINK_ROWS
+    if payload.type != SINK_ROWS.field("payload").type:
+        schema = schema.set(0, pa.field("payload", payload.type, nullable=False))
     columns = [
         pa.nulls(len(payload), field.type) if column is None else column
-        for field, column in zip(SINK_ROWS, (payload, key, attributes, record), strict=True)
+        for field, column in zip(schema, (payload, key, attributes, record), strict=True)
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=SINK_ROWS)
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def records_at(records: pa.RecordBatch, positions: npt.NDArray[np.int64]) -> pa.StructArray:

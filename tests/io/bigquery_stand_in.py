@@ -234,7 +234,10 @@ class StandIn:
             with self._lock:
                 self.methods.append(name)
                 scripted = self.unary_script.pop(0) if self.unary_script else None
-                done = call(request)
+                try:
+                    done = call(request)
+                except KeyError as missing:
+                    context.abort(Code.NOT_FOUND, f"{missing} is gone")
             if scripted is not None:
                 # Done, and the answer is lost.
                 context.abort(scripted, "scripted")

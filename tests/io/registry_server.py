@@ -31,6 +31,13 @@ HANG_UP = Fault()
 SILENCE = Fault(-1)
 
 
+class Filed(NamedTuple):
+    """What a registry has."""
+
+    schemas: dict[int, dict[str, Any]]
+    subjects: dict[str, list[int]]
+
+
 class Seen(NamedTuple):
     """A request that came in."""
 
@@ -100,6 +107,18 @@ class RegistryServer:
         if schema_id not in versions:
             versions.append(schema_id)
         return schema_id
+
+    def forget(self) -> Filed:
+        """Loses all schemas, as a registry in memory does that is started again."""
+        filed = Filed(dict(self._schemas), dict(self._subjects))
+        self._schemas.clear()
+        self._subjects.clear()
+        return filed
+
+    def restore(self, filed: Filed) -> None:
+        """Has what it has lost."""
+        self._schemas.update(filed.schemas)
+        self._subjects.update(filed.subjects)
 
     def paths(self) -> list[str]:
         """The paths that were asked for, in order."""

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 import pytest
+from apache_beam.coders import typecoders
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.window import FixedWindows, TimestampedValue
+from apache_beam.typehints.schemas import schema_from_element_type
 
-from pipeline_io.bigquery_beam import WriteBigQueryLogByBeam, beam_rows, beam_schema
+from pipeline_io.bigquery_beam import WriteBigQueryLogByBeam
+from pipeline_io.bigquery_beam_rows import addressed_class, beam_rows, plain_rows
 from pipeline_io.bigquery_config import BigQueryConfig
 from pipeline_io.bigquery_log import (
     NAMESPACE,
@@ -20,7 +25,7 @@ from pipeline_io.bigquery_log import (
 )
 from tests.io.bigquery_rows import ORDERS, BigQuery, numbered, running
 
-LAYOUT = TableLayout(ORDERS, partition_by="at", cluster_by=("n",))
+LAYOUT = TableLayout((*ORDERS, ("_key", "STRING")), partition_by="at", cluster_by=("n",))
 
 
 @pytest.fixture
@@ -90,33 +95,57 @@ def test_results_stand_in_the_window_of_their_batch(service: BigQuery) -> None:
         assert_that(starts, equal_to([(2, 0), (1, 60)]))
 
 
-def test_beams_sink_has_every_type_of_a_log_and_json_as_text() -> None:
-    schema = beam_schema(TableLayout((("key", "JSON"), ("s", "STRUCT<`a` INT64>"), *ORDERS)))
-    assert [(field["name"], field["type"], field["mode"]) for field in schema["fields"]] == [
-        ("key", "JSON", "NULLABLE"),
-        ("s", "STRUCT", "NULLABLE"),
-        ("n", "INT64", "NULLABLE"),
-        ("text", "STRING", "NULLABLE"),
-        ("tags", "STRING", "REPEATED"),
-        ("at", "TIMESTAMP", "NULLABLE"),
-    ]
+KINDS = ["array_type", "atomic_type"]
+COLUMNS = (("_key", "STRING"), ("after", "JSON"), ("s", "STRUCT<`a` INT64>"), *ORDERS)
+
+
+def test_beams_sink_has_every_type_of_a_log_under_its_name() -> None:
+    schema = schema_from_element_type(addressed_class(COLUMNS))
+    names = ["_key", "after", "s", "n", "text", "tags", "at"]
+    assert [field.name for field in schema.fields] == ["destination", "record", *names]
+    record = schema.fields[1].type.row_type.schema
+    kinds = [field.type.WhichOneof("type_info") for field in record.fields]
+    assert [field.name for field in record.fields] == names
+    assert kinds == [*["atomic_type"] * 2, "row_type", *["atomic_type"] * 2, *KINDS]
+    # Beam's sink gives a row back in fields of this one, and fails on those that have to be there.
+    assert all(field.type.nullable for field in schema.fields)
+
+
+def test_a_schema_is_the_same_in_every_process_and_another_for_other_columns() -> None:
+    code = (
+        "from pipeline_io.bigquery_beam_rows import addressed_class as a;"
+        f"print(a({COLUMNS!r})._beam_schema_id)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ids = {schema_from_element_type(addressed_class(each)).id for each in (COLUMNS, ORDERS)}
+    assert len(ids) == 2
+    assert done.stdout.strip() in ids
 
 
 def test_beams_sink_refuses_what_it_would_fail_on_later() -> None:
+    layout = TableLayout((("s", "STRUCT<`a` NUMERIC(10, 2)>"),))
     with pytest.raises(ValueError, match=r"'s\.a' is NUMERIC\(10, 2\).*native sink"):
-        beam_schema(TableLayout((("s", "STRUCT<`a` NUMERIC(10, 2)>"),)))
+        WriteBigQueryLogByBeam(BigQueryConfig("shop-1", "shop", rest_endpoint="http://h"), layout)
 
 
-def test_rows_for_beams_sink_know_their_table_and_have_no_null_array() -> None:
+def test_rows_for_beams_sink_know_their_table_and_come_back_as_they_were() -> None:
     rows = pa.record_batch(
         {
             "at": pa.array([1_000_001, None], pa.timestamp("us", tz="UTC")),
             "tags": pa.array([None, ["a"]]),
+            "s": pa.array([{"a": 7}, None]),
         }
     )
-    first, second = beam_rows("p:d.orders", rows)
-    assert (first["at"].micros, first["tags"]) == (1_000_001, [])
-    assert second == {"at": None, "tags": ["a"], "_destination": "p:d.orders"}
+    sent = list(beam_rows(COLUMNS, "p:d.orders", rows))
+    assert {one.destination for one in sent} == {"p:d.orders"}
+    assert (sent[0].record.at, sent[0].record.tags, sent[0].record.s.a) == (1_000_001, [], 7)
+    coder = typecoders.registry.get_coder(addressed_class(COLUMNS))
+    received = [coder.decode(coder.encode(one)) for one in sent]
+    # Java gives the values back beside the row, which is NULL then.
+    given_back = [type(one)(**vars(one.record)) for one in received]
+    found = plain_rows(COLUMNS, given_back).select(["at", "tags", "s"]).to_pylist()
+    first, second = rows.to_pylist()
+    assert found == [{**first, "tags": []}, second]
 
 
 def test_beams_sink_is_expanded_for_tables_that_are_there(beam_java: Any) -> None:

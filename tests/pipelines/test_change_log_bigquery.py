@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import subprocess
+import sys
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -15,14 +18,16 @@ from click.testing import CliRunner
 from kami.bigquery_warehouse import EMULATOR
 from kami.cli import main as kami
 from kami.tables import POSTGRESQL_SOURCE, change_log_columns
+from kami.warehouse import open_warehouse
 from pipeline_io.bigquery_chunks import Refused
 from pipeline_io.bigquery_config import STORAGE_EMULATOR_VARIABLE
 from pipeline_io.warehouse_errors import WarehouseError
 from pipelines import change_log
 from pipelines.change_log_letters import LETTER_SCHEMA, letters_of_refused
 from tests.stack.servers import BigQuery
-from tests.transforms.change_log_recordings import RECORDINGS, final
+from tests.transforms.change_log_recordings import RECORDINGS, final, logged
 
+ROOT = Path(__file__).parents[2]
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
 SCHEMA = """
 CREATE TABLE items (
@@ -71,6 +76,43 @@ def test_the_god_view_in_bigquery_has_the_rows_that_the_database_printed(
     asked(tmp_path, "apply", "--output", "json")
     found = asked(tmp_path, "query", "shop.items", "--output", "json")
     assert sorted(found, key=lambda row: int(row["id"])) == final("pg_adaptive")["items"]
+
+
+# A minute and more: three runs, of which the emulator stores some hundred rows.
+@pytest.mark.slow
+def test_a_run_that_is_killed_and_started_again_doubles_nothing_with_exactly_once(
+    project: str, tmp_path: Path
+) -> None:
+    arguments = [
+        f"--source=recording:{RECORDINGS / 'pg_adaptive'}",
+        f"--warehouse=bigquery:{project}",
+        r"--topics=pg_adaptive\.public\..*",
+        "--source_name=shop",
+        f"--output_dir={tmp_path}",
+        "--exactly_once",
+    ]
+    first = subprocess.Popen([sys.executable, "-m", "pipelines.change_log", *arguments], cwd=ROOT)
+    while first.poll() is None and not stored(project):
+        time.sleep(0.2)
+    first.kill()
+    first.wait()
+    assert change_log.main(arguments) == 0
+    again = json.loads((tmp_path / "summary.json").read_text())
+    assert again["skipped"] > 0
+    expected = sum(map(len, logged("pg_adaptive")[0].values()))
+    places = stored(project)
+    assert len(places) == len(set(places)) == expected == again["rows"] + again["skipped"]
+
+
+def stored(project: str) -> list[tuple[str, int, int]]:
+    """Topic, partition and offset of all rows of all logs."""
+    with open_warehouse(f"bigquery:{project}") as warehouse:
+        tables = [name for name in warehouse.tables("shop") if name.endswith("_change_log")]
+        found = [
+            warehouse.query(f"SELECT _topic, _topic_partition, _offset FROM shop.`{name}`")  # noqa: S608
+            for name in tables
+        ]
+    return [tuple(row.values()) for table in found for row in table.to_pylist()]
 
 
 def test_a_project_that_is_none_is_refused(

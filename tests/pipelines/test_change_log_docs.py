@@ -12,7 +12,15 @@ from pipelines.change_log_step import COUNTS
 from pipelines.options import JobOptions
 
 PAGE = (Path(__file__).parents[2] / "docs" / "change_log.md").read_text(encoding="utf-8")
-SQL_JOBS_ONLY = {"variable", "explain", "recording", "sql_engine", "pubsub_project", "pubsub_topic"}
+SQL_JOBS_ONLY = {
+    "variable",
+    "explain",
+    "recording",
+    "sql_engine",
+    "schema_evolution",
+    "pubsub_project",
+    "pubsub_topic",
+}
 
 
 def test_every_flag_is_on_the_page() -> None:

@@ -11,8 +11,14 @@ from typing import Any
 
 import pytest
 
+from pipeline_io import kafka_admin
+from pipeline_io.kafka_admin import KafkaAdmin, admin_of
+from pipeline_io.kafka_cluster import KafkaCluster
+from pipeline_io.kafka_errors import KafkaAccessError
 from pipelines import follow as following
 from pipelines.follow import follow, until_stopped
+
+CLUSTER = KafkaCluster("127.0.0.1:1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +104,70 @@ def test_what_a_run_raises_ends_the_row() -> None:
 
     job = Failing([1])
     with pytest.raises(RuntimeError, match="the sink is gone"):
+        follow(job, job.open_sources())
+
+
+@pytest.fixture
+def clients(monkeypatch: pytest.MonkeyPatch) -> list[Silent]:
+    """The client library's clients that were made."""
+    made: list[Silent] = []
+
+    def make(config: object) -> Silent:
+        made.append(Silent())
+        return made[-1]
+
+    monkeypatch.setattr(kafka_admin, "AdminClient", make)
+    return made
+
+
+class Asking(Job):
+    """Asks the cluster with each poll."""
+
+    def __init__(self, offsets: list[int]) -> None:
+        super().__init__(offsets)
+        self.asked: list[KafkaAdmin] = []
+
+    def open_sources(self, *, goes_on: bool = False) -> Any:
+        if goes_on:
+            self.asked.append(admin_of(CLUSTER))
+        return super().open_sources(goes_on=goes_on)
+
+
+def test_all_polls_ask_a_cluster_through_one_client(clients: list[Silent]) -> None:
+    job = Asking([1, 0, 2, 0, 3])
+    follow(job, job.open_sources())
+    assert job.ran == [1, 2, 3]
+    assert len(job.asked) == 5
+    assert (len(set(job.asked)), len(clients)) == (1, 1)
+
+
+class Silent:
+    """A client that has nothing to tell."""
+
+    def poll(self, timeout: float) -> None:
+        pass
+
+
+class Refused(Job):
+    """The brokers refuse a few polls, by these errors."""
+
+    def __init__(self, offsets: list[int], *errors: Exception) -> None:
+        super().__init__(offsets)
+        self.errors = list(errors)
+
+    def open_sources(self, *, goes_on: bool = False) -> Any:
+        if goes_on and self.errors:
+            raise self.errors.pop(0)
+        return super().open_sources(goes_on=goes_on)
+
+
+def test_a_refused_login_is_tried_once_more_with_the_password_of_now() -> None:
+    refused = KafkaAccessError("check the password")
+    job = Refused([1, 2], refused)
+    follow(job, job.open_sources())
+    assert job.ran == [1, 2]
+    job = Refused([1, 2], refused, refused)
+    with pytest.raises(KafkaAccessError, match="check the password"):
         follow(job, job.open_sources())
 
 

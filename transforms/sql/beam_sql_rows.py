@@ -28,7 +28,7 @@ from transforms.sql.beam_sql_columns import (
 )
 from transforms.sql.beam_sql_plan import EVENT_TIME, WINDOW_START, BeamSqlBranch
 from transforms.sql.in_process import BranchRun, LookupOpener
-from transforms.sql.messages import binary_column
+from transforms.sql.messages import binary_column, payload_column
 from transforms.sql.refusals import Where
 from transforms.sql.sink_format import KEY, PAYLOAD, Registrar
 from transforms.sql.source import POSITION, SourceFrame
@@ -239,5 +239,5 @@ def row_record(row: Mapping[str, Any]) -> dict[str, object]:
 def _batch(rows: pl.DataFrame) -> pa.RecordBatch:
     """Encoded rows as SINK_ROWS; no one record is behind a row of a window."""
     return sink_rows(
-        binary_column(rows[PAYLOAD]), binary_column(rows[KEY]) if KEY in rows.columns else None
+        payload_column(rows[PAYLOAD]), binary_column(rows[KEY]) if KEY in rows.columns else None
     )

@@ -104,6 +104,8 @@ class Connector:
     """Options that begin so are taken as they are: they belong to a client library."""
     messages: bool = False
     """Whether a sink takes messages, which it may refuse one by one, and not lines."""
+    typed: bool = False
+    """Whether a sink takes its columns as they are, and no encoded rows."""
 
     def read_options(self, table: CreateTable) -> dict[str, OptionValue]:
         """The options of a table by name, checked, defaults filled in.

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from transforms.sql.connectors import (
     JSON_OPTIONS,
-    SOURCE_FORMATS,
     Connector,
     Option,
     Role,
@@ -15,6 +14,7 @@ from transforms.sql.connectors import (
     positive_number,
     whole_number,
 )
+from transforms.sql.connectors_kafka_records import RECORD_OPTIONS
 
 RECORDING = Connector(
     name="recording",
@@ -23,19 +23,7 @@ RECORDING = Connector(
     options=(
         Option("path", "the folder with records.jsonl and schemas.json", required=True),
         Option("topic", "the topic whose records are read; all topics if it is not given"),
-        Option(
-            "value.format",
-            "how a record's value is read",
-            default="debezium-avro-confluent",
-            choices=SOURCE_FORMATS,
-        ),
-        Option(
-            "debezium.deletes",
-            "which columns a delete has: all that `before` holds, or the primary key's alone; "
-            "PostgreSQL fills the others with made-up values unless REPLICA IDENTITY is FULL",
-            default="before",
-            choices=("before", "key"),
-        ),
+        *RECORD_OPTIONS,
     ),
     aliases={"format": "value.format"},
 )

@@ -30,7 +30,7 @@ def json_rows(columns: Sequence[Column], options: JsonOptions) -> pl.Expr:
         raise SqlError(message)
     _check_names([name for name, _, _ in columns], "the sink")
     for name, _, sql_type in columns:
-        _check(sql_type, f"column {name!r}")
+        check_json_type(sql_type, f"column {name!r}")
     text = Encoder(options).object_text(columns)
     if not text.meta.root_names():
         # Constants alone would give one row, whatever the height of the frame.
@@ -43,14 +43,15 @@ def json_text(value: pl.Expr, sql_type: SqlType, options: JsonOptions) -> str:
     return str(pl.select(Encoder(options).text(value, sql_type)).item())
 
 
-def _check(sql_type: SqlType, place: str) -> None:
+def check_json_type(sql_type: SqlType, place: str) -> None:
+    """Raises SqlError for a type whose values have no JSON form. place: named in its message."""
     match sql_type:
         case SqlType(kind=Kind.ROW, fields=fields):
             _check_names([field.name for field in fields], place)
             for field in fields:
-                _check(field.type, f"{place}, field {field.name!r}")
+                check_json_type(field.type, f"{place}, field {field.name!r}")
         case SqlType(kind=Kind.ARRAY, element=SqlType() as element):
-            _check(element, f"the elements of {place}")
+            check_json_type(element, f"the elements of {place}")
         case SqlType(kind=Kind.MAP, key=SqlType() as key, element=SqlType() as element):
             if key.kind in (Kind.ROW, Kind.ARRAY, Kind.MAP):
                 message = (
@@ -58,7 +59,7 @@ def _check(sql_type: SqlType, place: str) -> None:
                     "MAP with a key of one value, an ARRAY of ROWs of key and value can hold it"
                 )
                 raise SqlError(message)
-            _check(element, f"the values of {place}")
+            check_json_type(element, f"the values of {place}")
 
 
 def _check_names(names: list[str], place: str) -> None:

@@ -85,12 +85,14 @@ def sink_batch(
 ) -> pa.RecordBatch:
     """The rows of all writer schemas (POSITION, PAYLOAD, KEY) in the order of their records, as
     SINK_ROWS."""
+    # One without rows may have other columns: its payload is of no format.
+    frames = [frame for frame in frames if frame.height]
     if not frames:
         return sink_rows(pa.array([], pa.large_binary()))
     rows = frames[0]
     if len(frames) > 1:
         rows = pl.concat(frames).sort(POSITION, maintain_order=True)
-    payload = binary_column(rows[PAYLOAD])
+    payload = payload_column(rows[PAYLOAD])
     if not sink.connector.messages:
         return sink_rows(payload)
     names = wanted_attributes(sink)
@@ -100,6 +102,14 @@ def sink_batch(
         attributes.at(rows[POSITION], names) if attributes is not None and names else None,
         records_at(records, rows[POSITION].to_numpy()),
     )
+
+
+def payload_column(values: pl.Series) -> pa.Array[Any]:
+    """Encoded rows as SINK_ROWS has them, or a struct of a row's columns as it is."""
+    if values.dtype == pl.Struct:
+        struct: pa.Array[Any] = values.to_arrow(compat_level=pl.CompatLevel.oldest())
+        return struct
+    return binary_column(values)
 
 
 def binary_column(values: pl.Series) -> pa.Array[Any]:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import polars as pl
 
 from transforms.sql.avro_rows import AvroRows, Encoded
+from transforms.sql.bigquery_rows import json_names, json_value, may_lack_json
 from transforms.sql.connectors_kafka_sink import names_of
 from transforms.sql.errors import SqlError, did_you_mean
 from transforms.sql.expression import Expression
@@ -27,10 +28,17 @@ PAYLOAD = "payload"
 KEY = "key"
 """Columns of a branch's result: the encoded row, and the message's key."""
 
+COLUMNS = "columns"
+"""The format of a sink that takes its columns as they are: its payload is a struct of them."""
+
+_LOST = "__lost"
+
 _NULL_NAME = (
     "a MAP has a NULL key, and the names of a JSON object are texts; leave such a key out or "
     "COALESCE it"
 )
+
+_NULL_RAW = "the column is NULL, and a message has a payload; leave such rows out by WHERE"
 
 
 class Registrar(Protocol):
@@ -42,8 +50,8 @@ class Registrar(Protocol):
 
 
 class EncodedRows(NamedTuple):
-    """rows: POSITION, PAYLOAD and, where the sink has keys, KEY. failures: the number of a row
-    that was given, and why it has no form in the sink's format."""
+    """rows: POSITION, PAYLOAD (Binary, of COLUMNS a struct) and, where the sink has keys, KEY.
+    failures: the number of a row that was given, and why it has no form in the sink's format."""
 
     rows: pl.DataFrame
     failures: list[tuple[int, str]]
@@ -81,6 +89,10 @@ class SinkFormat:
                 for column, expression in value_outputs
             ]
             self.outputs.append(json_rows(columns, self._json).cast(pl.Binary).alias(PAYLOAD))
+        elif self._name == "raw":
+            self._add_raw(value_outputs)
+        elif self._name == COLUMNS:
+            self._add_columns(value_outputs)
         else:
             self._value_columns = self._whole(value_outputs, "v")
             self._prepare(value_outputs)
@@ -95,6 +107,30 @@ class SinkFormat:
             if self._key_columns and self._key_format == "avro-confluent"
             else None
         )
+
+    def _add_raw(self, outputs: list[Output]) -> None:
+        """The one column, as it is."""
+        column, expression = outputs[0]
+        sql_type = column_type(column)
+        if len(outputs) > 1 or not (sql_type.is_string or sql_type.is_binary):
+            names = ", ".join(f"{each.name} {each.type}" for each, _ in outputs)
+            message = f"'format' = 'raw' writes one column STRING or BYTES as it is, not {names}"
+            raise SqlError(message, self.sink.option_node("format"))
+        self.leaves.append(expression.value.alias("v.raw"))
+        self.outputs.append(pl.col("v.raw").cast(pl.Binary).alias(PAYLOAD))
+
+    def _add_columns(self, outputs: list[Output]) -> None:
+        """A struct of the columns, and where one of them has no form as JSON."""
+        as_json = json_names(self.sink)
+        parts = []
+        lost = [pl.lit(value=False)]
+        for name, sql_type in self._whole(outputs, "v"):
+            value = pl.col(f"v.{name}")
+            text = json_value(value, sql_type, self._json, name in as_json)
+            parts.append((value if text is None else text).alias(name))
+            if text is not None and may_lack_json(sql_type):
+                lost.append(value.is_not_null() & text.is_null())
+        self.outputs = [pl.struct(parts).alias(PAYLOAD), pl.any_horizontal(lost).alias(_LOST)]
 
     def _prepare(self, outputs: list[Output]) -> None:
         names = [column.name for column, _ in outputs]
@@ -134,10 +170,14 @@ class SinkFormat:
         """The rows of a frame of POSITION and the `outputs`."""
         failures: dict[int, str] = {}
         columns = [rows[POSITION]]
-        if self._name == "json":
+        if self._name in ("json", "raw"):
             payload = rows[PAYLOAD]
             if payload.null_count():
-                failures = dict.fromkeys(payload.is_null().arg_true().to_list(), _NULL_NAME)
+                told = _NULL_NAME if self._name == "json" else _NULL_RAW
+                failures = dict.fromkeys(payload.is_null().arg_true().to_list(), told)
+        elif self._name == COLUMNS:
+            payload = rows[PAYLOAD]
+            failures = dict.fromkeys(rows[_LOST].arg_true().to_list(), _NULL_NAME)
         else:
             encoded = self._encoded(rows)
             payload = encoded.payload.alias(PAYLOAD)
@@ -181,6 +221,8 @@ class SinkFormat:
 
 def sink_format(sink: Table) -> str:
     """The format that a sink's rows are written in."""
+    if sink.connector.typed:
+        return COLUMNS
     return str(sink.options.get("value.format", sink.options.get("format", "json")))
 
 

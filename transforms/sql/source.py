@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from transforms.sql.evaluate import evaluated
 from transforms.sql.expression import Failure
+from transforms.sql.json_source_types import json_reading
 from transforms.sql.source_envelope import OP, EnvelopePlan, with_kinds
 from transforms.sql.source_parts import (
     Arrays,
@@ -25,6 +26,8 @@ from transforms.sql.source_parts import (
     raw_name,
 )
 from transforms.sql.tables import Column, ColumnKind, Table
+from transforms.sql.writer_nested import Reader
+from transforms.sql.writer_values import reading
 
 POSITION = "__position"
 """Column of every frame: the record's row in its batch, Int64, ascending."""
@@ -111,9 +114,11 @@ class SourceRows:
         return SourceFrame(frame, failures)
 
     def _plan(self, schema: pa.Schema) -> list[Part]:
-        if str(self.table.options["value.format"]).startswith("debezium-"):
+        written = source_format(self.table)
+        if written.startswith("debezium-"):
             return EnvelopePlan(self.table, schema).parts(self.columns)
-        return [_record_part(self.table, schema, column) for column in self.columns]
+        reader = json_reading if written == "json" else reading
+        return [_record_part(self.table, schema, column, reader) for column in self.columns]
 
 
 def _failures(plan: list[Part]) -> list[Failure]:
@@ -139,7 +144,12 @@ def polars_frame(columns: Arrays) -> pl.DataFrame:
     return frame
 
 
-def _record_part(table: Table, schema: pa.Schema, column: Column) -> Part:
+def source_format(table: Table) -> str:
+    """The format that a source's records are read in."""
+    return str(table.options.get("value.format", table.options.get("format", "")))
+
+
+def _record_part(table: Table, schema: pa.Schema, column: Column, reader: Reader) -> Part:
     if is_record_metadata(column):
         return metadata_part(column)
     index = schema.get_field_index(column.name)
@@ -147,4 +157,5 @@ def _record_part(table: Table, schema: pa.Schema, column: Column) -> Part:
         if not column.nullable:
             raise missing_column(table, column, schema.names)
         return null_part(column)
-    return field_part(table, column, schema.field(index), lambda rows: rows.column(column.name))
+    field = schema.field(index)
+    return field_part(table, column, field, lambda rows: rows.column(column.name), reader)

@@ -13,6 +13,7 @@ from transforms.sql.errors import did_you_mean
 from transforms.sql.expression import Failure
 from transforms.sql.tables import Column, Table, column_type
 from transforms.sql.types import polars_type
+from transforms.sql.writer_nested import Reader
 from transforms.sql.writer_types import SchemaMismatch
 from transforms.sql.writer_values import reading
 
@@ -99,10 +100,14 @@ def not_null(table: Table, column: Column, value: pl.Expr, where: pl.Expr) -> li
 
 
 def field_part(
-    table: Table, column: Column, field: pa.Field[Any], take: Callable[[WriterRows], Any]
+    table: Table,
+    column: Column,
+    field: pa.Field[Any],
+    take: Callable[[WriterRows], Any],
+    reader: Reader = reading,
 ) -> Part:
     """A column read from one field of the writer's record."""
-    read = reading(field, column_type(column))
+    read = reader(field, column_type(column))
     raw = pl.col(raw_name("v", column.name))
     failures = []
     if read.refuses is not None:

@@ -15,10 +15,13 @@ import pyarrow as pa
 from transforms.avro import Decoded, DecodedGroup, Decoder, SchemaSource, decode
 from transforms.dead_letters import Refusal
 from transforms.records import check_records
-from transforms.sql.event_metadata import EventMetadata
+from transforms.sql.event_metadata import EventMetadata, Metadata
 from transforms.sql.in_process import BranchRun
+from transforms.sql.json_source import NO_SCHEMA, decode_json, decode_raw
+from transforms.sql.json_source_types import json_schema
 from transforms.sql.messages import Attributes, sink_batch, wanted_attributes
-from transforms.sql.source import SourceRows
+from transforms.sql.source import SourceRows, source_format
+from transforms.sql.source_messages import MessageAttributes, MessageMetadata
 from transforms.sql.tables import Table
 from transforms.sql.writer_types import SchemaMismatch
 
@@ -78,7 +81,12 @@ class SourceRun:
         self._attributes = {name for run in branches for name in wanted_attributes(run.branch.sink)}
         needed = {name for run in branches for name in run.branch.needed}
         keys = {column.metadata_key for column in source.columns if column.name in needed}
-        self._metadata = EventMetadata({key for key in keys if key is not None} | self._attributes)
+        wanted = {key for key in keys if key is not None} | self._attributes
+        # Messages of Pub/Sub are no records of a log: they have other metadata.
+        self._of_messages = source.connector.name == "pubsub"
+        self._metadata = MessageMetadata() if self._of_messages else EventMetadata(wanted)
+        self._format = source_format(source)
+        self._json = json_schema(source, needed) if self._format == "json" else None
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> SourceRun:
@@ -93,8 +101,7 @@ class SourceRun:
         """What becomes of a batch of records (transforms.records.RECORD_SCHEMA)."""
         check_records(records)
         now = self._now()
-        values = cast("pa.BinaryArray", records.column("value"))
-        decoded = decode(values, self._schemas, self._decoder)
+        decoded = self._decoded(cast("pa.BinaryArray", records.column("value")))
         refusals = [
             Refusal(
                 position=failure.position,
@@ -106,7 +113,7 @@ class SourceRun:
             for failure in decoded.failures
         ]
         metadata = self._metadata.of_batch(records, decoded)
-        attributes = Attributes(decoded, metadata, self._attributes) if self._attributes else None
+        attributes = self._attributes_of(records, decoded, metadata)
         shares = {}
         for run in self.branches:
             share, refused = self._branch(run, records, decoded, metadata, attributes, now)
@@ -114,6 +121,23 @@ class SourceRun:
             shares[run.branch.name] = share
             refusals += refused
         return SourceBatch(shares, refusals)
+
+    def _decoded(self, values: pa.BinaryArray) -> Decoded:
+        if self._json is not None:
+            return decode_json(values, self._json)
+        if self._format == "raw":
+            columns = self.source.physical_columns()
+            return decode_raw(values, columns[0].name if columns else None)
+        return decode(values, self._schemas, self._decoder)
+
+    def _attributes_of(
+        self, records: pa.RecordBatch, decoded: Decoded, metadata: Metadata
+    ) -> Attributes | None:
+        if not self._attributes:
+            return None
+        if self._of_messages:
+            return MessageAttributes(records, self._attributes)
+        return Attributes(decoded, metadata, self._attributes)
 
     def _branch(
         self,
@@ -137,7 +161,7 @@ class SourceRun:
                 continue
             result = run.run(frame, now)
             refusals += [
-                dataclasses.replace(refusal, schema_id=group.schema_id)
+                dataclasses.replace(refusal, schema_id=_schema_id(group))
                 for refusal in result.refusals
             ]
             counts.filtered += result.filtered
@@ -149,6 +173,10 @@ class SourceRun:
         return BranchBatch(rows, counts), refusals
 
 
+def _schema_id(group: DecodedGroup) -> int | None:
+    return None if group.schema_id == NO_SCHEMA else group.schema_id
+
+
 def _all_refused(group: DecodedGroup, error: SchemaMismatch, statement: str) -> list[Refusal]:
     return [
         Refusal(
@@ -156,7 +184,7 @@ def _all_refused(group: DecodedGroup, error: SchemaMismatch, statement: str) -> 
             stage="source",
             error_class=SchemaMismatch.__name__,
             message=f"schema id {group.schema_id}: {error}",
-            schema_id=group.schema_id,
+            schema_id=_schema_id(group),
             statement=statement,
         )
         for position in group.positions.tolist()

@@ -40,6 +40,12 @@ def with_stand_ins(
 
 
 def _recorded(table: Table, folder: str) -> Table:
+    if table.connector.name == "pubsub":
+        message = (
+            f"{table.name} reads a subscription, and a recording stands in for topics of Kafka "
+            "alone; leave out --recording"
+        )
+        raise SqlError(message, table.node.this)
     topic = str(table.options.get("topic", ""))
     if not topic or ";" in topic:
         message = (

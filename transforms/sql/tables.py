@@ -10,7 +10,8 @@ from sqlglot import exp
 
 from transforms.sql.connector_list import find_connector
 from transforms.sql.connectors import Connector, OptionValue, Role, option_node
-from transforms.sql.connectors_pubsub import check_pubsub_options
+from transforms.sql.connectors_pubsub import check_pubsub_options, of_role
+from transforms.sql.connectors_pubsub_source import metadata_error
 from transforms.sql.errors import SqlError, SqlErrors, did_you_mean, errors_of
 from transforms.sql.statements import (
     ComputedColumn,
@@ -134,6 +135,8 @@ def declare_table(node: CreateTable) -> Table:
     try:
         connector = find_connector(node)
         options = connector.read_options(node)
+        if connector.name == "pubsub":
+            connector, options = of_role(options)
     except (SqlError, SqlErrors) as error:
         raise SqlErrors([*errors, *errors_of(error)]) from error
     primary_key = tuple(key.name for key in keys[0]) if keys else ()
@@ -252,6 +255,10 @@ def _metadata_errors(table: Table) -> Iterator[SqlError]:
                 f"connector {table.connector.name!r} is none; drop METADATA"
             )
             yield SqlError(message, column.node)
+            continue
+        if table.connector.name == "pubsub":
+            if wrong := metadata_error(key, column_type(column)):
+                yield SqlError(f"{table.name}.{column.name}: {wrong}", column.node)
             continue
         known = tuple(_METADATA_TYPES) if debezium else tuple(sorted(RECORD_METADATA))
         if key not in known and not (debezium and key.startswith("source.")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,22 @@ MOST_BYTES = 30_000_000
 
 
 class ItemTopic:
-    """Writes records to a topic as Debezium with Confluent's converter does."""
+    """Writes records to a topic as Debezium with Confluent's converter does.
 
-    def __init__(self, kafka: Kafka, registry: Registry, topic: str) -> None:
-        schema = envelope(ITEM_FIELDS)
+    Args:
+        fields: the columns of the table.
+    """
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        registry: Registry,
+        topic: str,
+        fields: Sequence[Mapping[str, Any]] = ITEM_FIELDS,
+    ) -> None:
+        schema = envelope(fields)
         self._parsed = fastavro.parse_schema(schema)
-        self._id = SchemaRegistry((registry.url,)).register(
+        self.schema_id = SchemaRegistry((registry.url,)).register(
             f"{topic}-value", fastavro.schema.to_parsing_canonical_form(schema)
         )
         self._topic = topic
@@ -36,12 +46,15 @@ class ItemTopic:
         """An event with its schema's id in front."""
         out = io.BytesIO()
         fastavro.schemaless_writer(out, self._parsed, dict(event))
-        return b"\x00" + self._id.to_bytes(4, "big") + out.getvalue()
+        return b"\x00" + self.schema_id.to_bytes(4, "big") + out.getvalue()
 
-    def send(self, *values: bytes) -> None:
-        """Writes the values; returns when the broker has them."""
-        for value in values:
-            self._producer.produce(self._topic, value)
+    def send(self, *values: bytes, keyed: bool = False) -> None:
+        """Writes the values; returns when the broker has them.
+
+        keyed: each with a key of its own, its number; else without a key.
+        """
+        for number, value in enumerate(values):
+            self._producer.produce(self._topic, value, b"%d" % number if keyed else None)
         assert self._producer.flush(30) == 0
 
 

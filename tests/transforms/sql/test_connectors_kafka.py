@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from transforms.sql.connectors_kafka import ALIASES, SOURCE_OPTIONS, parse_specific_offsets
+from transforms.sql.connectors_plain import RECORDING
 
 
 def test_every_alias_stands_for_an_option_that_is_declared() -> None:
@@ -42,3 +43,10 @@ def test_other_texts_are_told_what_was_expected(text: str) -> None:
 def test_a_partition_given_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="given twice"):
         parse_specific_offsets("partition:0,offset:1;partition:0,offset:2")
+
+
+def test_a_recording_is_read_with_the_options_of_its_topic() -> None:
+    of_recordings = {option.name: option for option in RECORDING.options}
+    for name in ("value.format", "debezium.deletes"):
+        (option,) = (option for option in SOURCE_OPTIONS if option.name == name)
+        assert of_recordings[name] is option

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from transforms.sql.connectors import OptionValue
-from transforms.sql.connectors_pubsub import PUBSUB, check_pubsub_options
+from transforms.sql.connectors import OptionValue, Role
+from transforms.sql.connectors_pubsub import PUBSUB, check_pubsub_options, of_role
+from transforms.sql.connectors_pubsub_source import metadata_error
 from transforms.sql.dialect import parse_script
 from transforms.sql.errors import Script, SqlErrors
 from transforms.sql.statements import CreateTable
+from transforms.sql.types import BIGINT, STRING, SqlType, map_of, timestamp_ltz
 
 TOPIC = {"project-name": "shop-1", "topic": "items"}
 PLAIN = {**TOPIC, "format": "json"}
@@ -36,7 +38,8 @@ def test_a_topic_and_a_format_are_all_that_is_needed() -> None:
     found = options({"project": "shop-1", "topic": "items", "format": "json"})
 
     del found["json.timestamp-format.standard"]
-    assert {name: value for name, value in found.items() if not name.startswith("json.")} == {
+    of_sink = {name: value for name, value in found.items() if not name.startswith("scan.")}
+    assert {name: value for name, value in of_sink.items() if not name.startswith("json.")} == {
         "project-name": "shop-1",
         "topic": "items",
         "format": "json",
@@ -109,6 +112,56 @@ def test_protobuf_needs_its_message_and_its_descriptors() -> None:
 def test_the_replaced_platforms_script_without_a_topic_is_told_what_is_missing() -> None:
     assert told({"format": "json"}) == [
         "the table 't' needs the option 'project-name' of the connector 'pubsub': the id of the "
-        "topic's project",
-        "the table 't' needs the option 'topic' of the connector 'pubsub': the topic's id",
+        "topic's or the subscription's project",
     ]
+    either = (
+        "the table 't' has either 'topic', and is written to, or 'topic-subscription-name', and is "
+        "read"
+    )
+    assert told({"project-name": "shop-1", "format": "json"}) == [either]
+    assert told({**PLAIN, "subscription": "items-s"}) == [either]
+
+
+def test_a_subscription_is_read_with_options_of_its_own() -> None:
+    read = {"project-name": "shop-1", "subscription": "items-s", "format": "raw"}
+    found = options({**read, "scan.ack-deadline": "10 s", "scan.streams": "1"})
+    assert found["topic-subscription-name"] == "items-s"
+    assert (found["scan.ack-deadline"], found["scan.streams"]) == (10.0, 1)
+    connector, kept = of_role(found)
+    assert connector.roles == {Role.SOURCE}
+    assert not [name for name in kept if name.startswith(("sink.", "key.", "json."))]
+    connector, kept = of_role(options(PLAIN))
+    assert connector.roles == {Role.SINK}
+    assert not [name for name in kept if name.startswith("scan.")]
+
+
+def test_options_of_the_other_role_are_told() -> None:
+    read = {"project-name": "shop-1", "subscription": "items-s", "format": "json"}
+    assert told({**read, "sink.attributes": "true"}) == [
+        "'sink.attributes' is of a table that is written to, and 't' is not; leave it out"
+    ]
+    assert told({**PLAIN, "scan.streams": "2"}) == [
+        "'scan.streams' is of a table that is read, and 't' is not; leave it out"
+    ]
+    assert told({**read, "format": "avro"}) == [
+        "'format' = 'avro' cannot be read; expected 'json' or 'raw'"
+    ]
+    assert "expected the subscription's id alone" in told({**read, "subscription": "projects/x"})[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "declared", "said"),
+    [
+        ("message_id", STRING, None),
+        ("publish_time", timestamp_ltz(3), None),
+        ("attributes", map_of(STRING, STRING), None),
+        ("attributes.op", STRING, None),
+        ("publish_time", BIGINT, "the metadata 'publish_time' is a TIMESTAMP_LTZ, not a BIGINT"),
+        ("attributes", STRING, "is a MAP<STRING, STRING>, not a STRING"),
+        ("attributes.op", BIGINT, "is a STRING, not a BIGINT"),
+        ("mesage_id", STRING, "a message has no metadata 'mesage_id'; did you mean 'message_id'"),
+    ],
+)
+def test_metadata_of_a_message_has_its_types(key: str, declared: SqlType, said: str | None) -> None:
+    found = metadata_error(key, declared)
+    assert found == said if said is None else found is not None and said in found

@@ -1,0 +1,139 @@
+"""Rows of typed columns written to one table of BigQuery by a pipeline."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple, cast
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.metrics.metric import Metrics
+from apache_beam.pvalue import PCollection
+from apache_beam.transforms.window import BoundedWindow
+from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.windowed_value import WindowedValue
+
+from pipeline_io.bigquery_chunks import Refused
+from pipeline_io.bigquery_log import NAMESPACE
+from pipeline_io.bigquery_log_sink import BigQueryLogSink
+from pipeline_io.bigquery_row_shape import shaped_rows
+from pipeline_io.bigquery_row_table import Columns, RowTable, open_table
+from pipeline_io.record_schema import REFUSED_ROWS
+
+LEFT_OUT = "left_out"
+"""The Beam counter of values, not NULL, that the table has no column for (`ignore`)."""
+
+_COUNTS = ("requests", "rows", "bytes", "retries", "refused")
+
+
+class _Origin(NamedTuple):
+    """Where a batch came from: its records, and its place in event time."""
+
+    record: pa.Array[Any]
+    timestamp: Timestamp
+    window: BoundedWindow
+
+
+class _WriteRows(beam.DoFn):
+    """Appends batches of SINK_ROWS; yields REFUSED_ROWS at the end of a bundle."""
+
+    def __init__(self, table: RowTable) -> None:
+        self.table = table
+        self._counters = {name: Metrics.counter(NAMESPACE, name) for name in (*_COUNTS, LEFT_OUT)}
+        self._sink: BigQueryLogSink | None = None
+        self._columns: Columns | None = None
+
+    def setup(self) -> None:
+        self._sink = BigQueryLogSink.of(self.table.config)
+        self._columns = None
+
+    def start_bundle(self) -> None:
+        if self._sink is None or not self._sink.is_idle:
+            # The bundle before has failed: what it left must not mix with its second try.
+            self.teardown()
+            self.setup()
+
+    def process(
+        self,
+        element: pa.RecordBatch,
+        timestamp: Any = beam.DoFn.TimestampParam,
+        window: Any = beam.DoFn.WindowParam,
+    ) -> None:
+        sink = self._running()
+        if self._columns is None:
+            self._columns = open_table(sink, self.table)
+        payload = cast("pa.StructArray", element.column("payload"))
+        shaped = shaped_rows(payload, self._columns)
+        if shaped.left_out:
+            self._counters[LEFT_OUT].inc(shaped.left_out)
+        origin = _Origin(element.column("record"), timestamp, window)
+        sink.append(self.table.name, shaped.rows, mark=origin)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        sink = self._running()
+        try:
+            sink.flush()
+        finally:
+            for name, count in sink.take_counts().items():
+                self._counters[name].inc(count)
+        batches: dict[int, list[Refused]] = defaultdict(list)
+        for one in sink.take_refused():
+            batches[id(one.rows)].append(one)
+        for refused in batches.values():
+            origin: _Origin = refused[0].mark
+            yield WindowedValue(_refused_rows(refused), origin.timestamp, (origin.window,))
+
+    def teardown(self) -> None:
+        if self._sink is not None:
+            self._sink.close()
+            self._sink = None
+
+    def _running(self) -> BigQueryLogSink:
+        if self._sink is None:
+            message = "a writer of rows is used before setup(), or after teardown()"
+            raise RuntimeError(message)
+        return self._sink
+
+
+class WriteBigQueryRows(beam.PTransform[PCollection[pa.RecordBatch], PCollection[pa.RecordBatch]]):
+    """Appends batches of SINK_ROWS, whose payload is a struct of the table's columns, each row at
+    least once; gives REFUSED_ROWS.
+
+    A bundle ends when all of its rows are durable. While BigQuery is away, rows are sent again for
+    the config's `retry_seconds`; then, or when the table may not be written to, or lacks columns
+    that may not be added, BigQueryError fails the bundle.
+    """
+
+    def __init__(self, table: RowTable) -> None:
+        super().__init__()
+        self.table = table
+
+    def expand(self, rows: PCollection[pa.RecordBatch]) -> PCollection[pa.RecordBatch]:
+        step = beam.ParDo(_WriteRows(self.table))
+        refused: PCollection[pa.RecordBatch] = rows | "AppendRows" >> step
+        return refused
+
+
+def check(table: RowTable) -> None:
+    """Makes the table, or adds the columns that it lacks, where it may; else says what is wrong.
+
+    Raises BigQueryError.
+    """
+    sink = BigQueryLogSink.of(table.config)
+    try:
+        open_table(sink, table, tells=True)
+    finally:
+        sink.close()
+
+
+def _refused_rows(refused: list[Refused]) -> pa.RecordBatch:
+    """The refused rows of one batch, in its order, as REFUSED_ROWS."""
+    refused = sorted(refused, key=lambda one: one.row)
+    places: Any = pa.array([one.row for one in refused], pa.int64())
+    columns: list[pa.Array[Any]] = [
+        refused[0].mark.record.take(places),
+        pa.array([one.error_class for one in refused]),
+        pa.array([one.message for one in refused]),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=REFUSED_ROWS)
