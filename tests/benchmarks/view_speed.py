@@ -129,10 +129,12 @@ def main() -> None:
     parser.add_argument("--memory", default="8GB", help="DuckDB's memory_limit")
     parser.add_argument("--folder", type=Path, help="where the files are made; else a new one")
     flags = parser.parse_args()
+    for flavour in flags.flavours.split(","):
+        if flavour not in get_args(Flavour):
+            parser.error(f"--flavours: {flavour!r} is none of {', '.join(get_args(Flavour))}")
     lengths = [flags.rows // 4, flags.rows // 2, flags.rows]
     with tempfile.TemporaryDirectory(dir=flags.folder) as folder:
         for flavour in flags.flavours.split(","):
-            assert flavour in get_args(Flavour), f"{flavour!r} is none of {get_args(Flavour)}"
             path = Path(folder) / f"{flavour}.duckdb"
             started = time.perf_counter()
             make_file(path, flavour, lengths, flags.snapshot_rows)
