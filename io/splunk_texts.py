@@ -10,14 +10,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline_io.pubsub_records import MESSAGE_ID
 from pipeline_io.record_schema import ATTRIBUTES
 from pipeline_io.splunk_config import SplunkConfig, template_parts
 
 TEXTS = ("host", "source", "sourcetype", "index")
 """What a template or a row says of an event, beside its time."""
-
-MESSAGE_ID = "goog-message-id"
-"""The header with the id of a message of Pub/Sub."""
 
 _COORDINATES = ("topic", "partition", "offset", "timestamp")
 _NESTED = "_metadata"

@@ -72,6 +72,11 @@ Place = FilePlace | TopicPlace | TablePlace
 KeptPlace = FilePlace | SubscriptionPlace | TablePlace
 
 
+def file_of(output_dir: str) -> str:
+    """Where dead letters are that no other place takes."""
+    return str(Path(output_dir) / FILE_NAME)
+
+
 def place_of(text: str) -> Place:
     """Where a pipeline writes its dead letters to. Raises PlaceError."""
     scheme, _, rest = text.partition(":")

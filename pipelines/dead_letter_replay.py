@@ -26,6 +26,7 @@ from pipeline_io.pubsub_records import MESSAGE_ID
 from pipelines.dead_letter_read import Letter, LetterError
 from transforms.replay_headers import MESSAGE_ID as FIRST_MESSAGE_ID
 from transforms.replay_headers import Header, replay_headers
+from transforms.sql.run import utc_now
 
 BATCH = 500
 """Records that are sent, confirmed and noted at a time."""
@@ -232,7 +233,7 @@ def replay(
             return
         results = destination.send([record_of(letter) for letter in waiting])
         sent = [one for one, why in zip(waiting, results, strict=True) if why is None]
-        ledger.add([letter.record_id for letter in sent], _now())
+        ledger.add([letter.record_id for letter in sent], utc_now())
         for letter in sent:
             if letter.done is not None:
                 letter.done()
@@ -266,10 +267,6 @@ def replay(
             send()
     send()
     return Replayed(**counts, refused=refused)
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc)
 
 
 def first(letters: Iterable[Letter], most: int | None) -> Iterator[Letter]:

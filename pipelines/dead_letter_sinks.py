@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -20,7 +19,7 @@ from pipeline_io.files import WriteLines
 from pipeline_io.pubsub import WriteMessages
 from pipeline_io.pubsub_check import check as check_pubsub
 from pipeline_io.pubsub_dataflow import dataflow_writer
-from pipelines.dead_letter_place import FILE_NAME, FilePlace, Place, TablePlace, TopicPlace
+from pipelines.dead_letter_place import FilePlace, Place, TablePlace, TopicPlace, file_of
 from pipelines.dead_letter_table import LAYOUT, letter_of_row, table_rows
 from pipelines.runners import PubSubWriter, Runner
 from transforms.dead_letters import DEAD_LETTER_SCHEMA
@@ -28,11 +27,6 @@ from transforms.records import RECORD_SCHEMA
 from transforms.sink_rows import sink_rows
 
 Batches = PCollection[pa.RecordBatch]
-
-
-def file_of(output_dir: str) -> str:
-    """Where dead letters are that no other place takes."""
-    return str(Path(output_dir) / FILE_NAME)
 
 
 def check_place(place: Place) -> None:

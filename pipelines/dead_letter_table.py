@@ -10,6 +10,7 @@ import orjson
 import pyarrow as pa
 
 from pipeline_io.bigquery_log import TableLayout
+from transforms.dead_letters import time_text
 
 LAYOUT = TableLayout(
     (
@@ -59,10 +60,8 @@ def letter_of_row(row: Mapping[str, Any]) -> dict[str, Any]:
     headers = letter["headers"]
     letter["headers"] = orjson.loads(headers) if isinstance(headers, str) else headers
     for name in _TIMES:
-        at = letter[name]
-        if isinstance(at, datetime.datetime):
-            utc = at.astimezone(datetime.timezone.utc)
-            letter[name] = utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if isinstance(letter[name], datetime.datetime):
+            letter[name] = time_text(letter[name])
     return letter
 
 

@@ -35,6 +35,7 @@ from pipelines.dead_letter_place import (
 )
 from pipelines.dead_letter_read import Letter, LetterError, read_letters
 from pipelines.dead_letter_replay import (
+    BATCH,
     Destination,
     KafkaDestination,
     Ledger,
@@ -185,7 +186,7 @@ def replay_command(
         destination = _destination(kafka_brokers, kafka_property, kafka_topic, pubsub_topic)
     try:
         # A batch of a second, where there is a limit: what was sent is noted soon.
-        batch = max(1, min(500, int(per_second))) if per_second is not None else 500
+        batch = BATCH if per_second is None else max(1, min(BATCH, int(per_second)))
         with _letters(letters, flags) as found:
             done = replay(first(found, limit), destination, noted, wait, again=again, batch=batch)
     finally:

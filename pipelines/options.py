@@ -9,11 +9,10 @@ import io
 import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-from pipelines.dead_letter_place import FILE_NAME, PLACES, Place, PlaceError, place_of
+from pipelines.dead_letter_place import PLACES, Place, PlaceError, file_of, place_of
 from transforms.avro import DECODERS, choose_decoder
 from transforms.sql.beam_sql_job import Engine
 from transforms.sql.connectors_bigquery import EVOLUTIONS
@@ -147,7 +146,7 @@ class JobConfig:
     @property
     def dead_letter_place(self) -> Place:
         """Where dead letters go."""
-        return place_of(self.dead_letters or str(Path(self.output_dir) / FILE_NAME))
+        return place_of(self.dead_letters or file_of(self.output_dir))
 
     @classmethod
     def from_options(cls, options: PipelineOptions, name: str) -> JobConfig:

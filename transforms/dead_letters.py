@@ -60,7 +60,7 @@ def dead_letter_json(
     message = refusal.message.encode(errors="replace").decode()
     if len(message) > MESSAGE_LIMIT:
         message = message[: MESSAGE_LIMIT - 1] + "…"
-    at = failed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    at = time_text(failed_at)
     headers: Any = record["headers"] or ()
     before = failures_of((header["key"], header["value"]) for header in headers)
     return orjson.dumps(
@@ -84,6 +84,12 @@ def dead_letter_json(
             "version": origin.version,
         }
     )
+
+
+def time_text(at: datetime.datetime) -> str:
+    """A time of a dead letter: ISO 8601 in UTC, milliseconds."""
+    utc = at.astimezone(datetime.timezone.utc)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def dead_letters(
