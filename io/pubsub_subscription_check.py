@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from typing import Any
 
 import grpc
-import tenacity
 from google.api_core import exceptions
 from google.pubsub_v1.services.subscriber import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import Subscription
 
-from pipeline_io.pubsub_channel import open_channel
-from pipeline_io.pubsub_errors import PubsubError, Recovery, recovery, shown
+from pipeline_io.pubsub_asking import ask_patiently
+from pipeline_io.pubsub_errors import PubsubError
 from pipeline_io.pubsub_subscription import SubscriptionConfig
 from pipeline_io.pubsub_subscription_errors import ReadOutage, stop_error, unavailable_error
 
@@ -34,32 +33,17 @@ def check_subscription(
 
     Raises PubsubUnavailable, PubsubAccessError and other PubsubErrors, with the next step.
     """
-    outage = ReadOutage(config)
-    stopped = stopped or threading.Event()
-
-    def tell(state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        outage.goes_on(shown(*_answer(error)))
-
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(lambda error: _recovery(error) is Recovery.RETRY),
-        wait=tenacity.wait_random_exponential(multiplier=0.25, max=5),
-        stop=tenacity.stop_after_delay(patience_seconds) | tenacity.stop_when_event_set(stopped),
-        sleep=tenacity.sleep_using_event(stopped),
-        before_sleep=tell,
-        reraise=True,
+    ask_patiently(
+        config,
+        lambda channel: _ask(
+            SubscriberClient(transport=SubscriberGrpcTransport(channel=channel)), config
+        ),
+        tell=ReadOutage(config).goes_on,
+        unavailable=functools.partial(unavailable_error, config),
+        stop=functools.partial(stop_error, config),
+        patience_seconds=patience_seconds,
+        stopped=stopped,
     )
-    channel = open_channel(config)
-    try:
-        client = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
-        retrying(_ask, client, config)
-    except (exceptions.GoogleAPICallError, exceptions.RetryError) as error:
-        code, details = _answer(error)
-        if _recovery(error) is Recovery.RETRY:
-            raise unavailable_error(config, patience_seconds, shown(code, details)) from error
-        raise stop_error(config, code, details) from error
-    finally:
-        channel.close()
 
 
 def _ask(client: SubscriberClient, config: SubscriptionConfig) -> None:
@@ -102,14 +86,3 @@ def check_delivery(config: SubscriptionConfig, found: Subscription) -> None:
                 f"for {found.topic}, with the delivery type pull"
             )
             raise PubsubError(message)
-
-
-def _answer(error: Any) -> tuple[grpc.StatusCode, str]:
-    code = getattr(error, "grpc_status_code", None) or grpc.StatusCode.UNKNOWN
-    return code, getattr(error, "message", None) or str(error)
-
-
-def _recovery(error: BaseException) -> Recovery:
-    if isinstance(error, PubsubError) or not isinstance(error, exceptions.GoogleAPICallError):
-        return Recovery.STOP
-    return recovery(*_answer(error))
