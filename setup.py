@@ -17,13 +17,17 @@ INSTALL_REQUIRES = [
     "cachetools>=6.0,<7",
     "click>=8.1,<9",
     "confluent-kafka>=2.16,<3",
+    "cryptography>=45",
     "duckdb>=1.5,<3",
     "fastavro>=1.12,<2",
     "google-api-core>=2.25,<3",
     "google-auth>=2.40,<3",
     "google-cloud-bigquery>=3.47,<4",
     "google-cloud-bigquery-storage>=2.43,<3",
+    "google-cloud-kms>=3.4,<4",
     "google-cloud-pubsub>=2.44,<3",
+    "google-cloud-secret-manager>=2.20,<3",
+    "google-cloud-spanner>=3.60,<4",
     "grpcio>=1.70,<2",
     "httpx>=0.28,<1",
     "jinja2>=3.1,<4",
@@ -40,10 +44,13 @@ INSTALL_REQUIRES = [
     "tenacity>=9.1,<10",
 ]
 
+# Google's own wheels, of Linux and macOS on 64 bits: not for every machine, so an extra.
+ENCRYPTION = ["tink>=1.16,<2"]
 MYSQL = ["pymysql>=1.2,<2"]
 POSTGRESQL = ["psycopg[binary]>=3.3,<4"]
 
 EXTRAS_REQUIRE = {
+    "encryption": ENCRYPTION,
     "lint": [
         "mypy>=2.4,<3",
         "pyarrow-stubs>=20.0",
@@ -59,8 +66,7 @@ EXTRAS_REQUIRE = {
         # The tests make the addresses of these databases, and open no connection.
         *MYSQL,
         *POSTGRESQL,
-        # Certificates of the servers that the tests speak TLS with.
-        "cryptography>=45",
+        *ENCRYPTION,
         "hypothesis>=6.100,<7",
         "packaging>=26.0",
         "pytest-xdist>=3.8,<4",

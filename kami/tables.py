@@ -44,6 +44,38 @@ POSTGRESQL_SOURCE = (
     Column("lsn", "INT64"),
     Column("xmin", "INT64"),
 )
+AUDIT_SOURCE = (
+    *(column for column in POSTGRESQL_SOURCE if column.name not in ("txId", "lsn", "xmin")),
+    Column("updated_us", "INT64"),
+    Column("revision", "INT64"),
+)
+SPANNER_SOURCE = (
+    Column("version", "STRING"),
+    Column("connector", "STRING"),
+    Column("name", "STRING"),
+    Column("ts_ms", "INT64"),
+    Column("ts_us", "INT64"),
+    Column("snapshot", "STRING"),
+    Column("db", "STRING"),
+    Column("schema", "STRING"),
+    Column("table", "STRING"),
+    Column("sequence", "STRING"),
+    Column("mod_number", "INT64"),
+    Column("project_id", "STRING"),
+    Column("instance_id", "STRING"),
+    Column("change_stream_name", "STRING"),
+    Column("server_transaction_id", "STRING"),
+    Column("transaction_tag", "STRING"),
+    Column("is_system_transaction", "BOOL"),
+)
+SOURCE_LAYOUTS = {
+    "mysql": MYSQL_SOURCE,
+    "mariadb": MYSQL_SOURCE,
+    "postgresql": POSTGRESQL_SOURCE,
+    "audit_columns": AUDIT_SOURCE,
+    "spanner": SPANNER_SOURCE,
+}
+"""The fields of a log's `source`, by the connector that its events come from."""
 _TRANSACTION = "STRUCT<`id` STRING, `total_order` INT64, `data_collection_order` INT64>"
 
 
@@ -53,7 +85,7 @@ def struct_type(fields: tuple[Column, ...]) -> str:
 
 
 def change_log_columns(source: tuple[Column, ...]) -> tuple[Column, ...]:
-    """The columns of a change log or archive table; `source` is MYSQL_SOURCE or POSTGRESQL_SOURCE.
+    """The columns of a change log or archive table; `source` is one of SOURCE_LAYOUTS.
 
     No column may be named `_partition`: BigQuery keeps names that start so for itself.
     """

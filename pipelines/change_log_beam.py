@@ -13,9 +13,8 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 
 from kami.tables import (
     DEAD_LETTERS,
-    MYSQL_SOURCE,
-    POSTGRESQL_SOURCE,
     SCHEMA_CHANGES,
+    SOURCE_LAYOUTS,
     change_log_columns,
     change_log_of,
     warehouse_name,
@@ -30,15 +29,15 @@ from pipelines.change_log_options import BIGQUERY
 from pipelines.change_log_run import CLUSTER_BY, PARTITION_BY, LogTarget
 from pipelines.change_log_step import RUNS, WriteChangeLog, count_refused
 from transforms.avro import SchemaSource
-from transforms.change_log_write import POSTGRESQL_LOG
+from transforms.change_log_write import connector_of_log
 from transforms.dead_letters import Origin
 from transforms.sql.run import utc_now
 
 _DEAD_LETTERS = "_dead_letters"
-_MYSQL, _POSTGRESQL = "mysql", "postgresql"
 LAYOUTS = {
-    _MYSQL: TableLayout(change_log_columns(MYSQL_SOURCE), PARTITION_BY, CLUSTER_BY),
-    _POSTGRESQL: TableLayout(change_log_columns(POSTGRESQL_SOURCE), PARTITION_BY, CLUSTER_BY),
+    connector: TableLayout(change_log_columns(source), PARTITION_BY, CLUSTER_BY)
+    for connector, source in SOURCE_LAYOUTS.items()
+    if connector != "mariadb"
 }
 """What log tables are made like; Beam's sink writes tables of one layout."""
 
@@ -56,7 +55,7 @@ class MakeLogRows(WriteChangeLog):
         found, letters = self.found(element)
         for table, batches in found.rows.items():
             for batch in batches:
-                layout = _POSTGRESQL if batch.schema.equals(POSTGRESQL_LOG) else _MYSQL
+                layout = connector_of_log(batch.schema)
                 yield TaggedOutput(layout, TableRows(change_log_of(table), batch))
         yield from letters
 

@@ -15,8 +15,7 @@ import pyarrow as pa
 
 from kami.tables import (
     BOOKKEEPING,
-    MYSQL_SOURCE,
-    POSTGRESQL_SOURCE,
+    SOURCE_LAYOUTS,
     archive_of,
     change_log_columns,
     change_log_of,
@@ -32,7 +31,7 @@ from transforms.change_log_lives import Life, OneSource
 from transforms.change_log_order import EventOrder, Partition
 from transforms.change_log_rows import ChangeLog, LogBatch
 from transforms.change_log_tables import TableNames
-from transforms.change_log_write import POSTGRESQL_LOG
+from transforms.change_log_write import connector_of_log
 from transforms.dead_letters import Refusal
 
 ADDED_BY = "change_log"
@@ -185,7 +184,7 @@ class LogRun:
         return list(take_refused())
 
     def _append(self, table: str, batch: pa.RecordBatch) -> None:
-        source = POSTGRESQL_SOURCE if batch.schema.equals(POSTGRESQL_LOG) else MYSQL_SOURCE
+        source = SOURCE_LAYOUTS[connector_of_log(batch.schema)]
         name = change_log_of(table)
         if name not in self._ensured:
             self.sink.ensure_table(

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from transforms.avro import DecodedGroup
 from transforms.change_log_json import arrow_texts
 from transforms.change_log_lives import Life, OneSource
+from transforms.change_log_sources import SOURCE_SHAPES
 from transforms.change_log_texts import Array, constant, without_first
 from transforms.change_log_usual import usual_events, usual_keys
 from transforms.change_log_usual_ids import usual_ids
@@ -226,13 +227,13 @@ def _fields(group: DecodedGroup) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def is_postgresql(group: DecodedGroup) -> bool:
-    """Whether a group's events are those of PostgreSQL's connector, which has a schema a table."""
+def connector_of(group: DecodedGroup) -> str:
+    """Whose events a group's are, as SOURCE_SHAPES has it: each has a log of its own shape."""
     source: Any = group.rows.schema.field("source").type
-    names = {field.name for field in source}
-    if "lsn" in names:
-        return True
-    return bool(group.rows.num_rows) and _connector(group) == POSTGRESQL
+    if "lsn" in {field.name for field in source}:
+        return POSTGRESQL
+    found = _connector(group) if group.rows.num_rows else None
+    return found if isinstance(found, str) and found in SOURCE_SHAPES else "mysql"
 
 
 def _connector(group: DecodedGroup) -> object:

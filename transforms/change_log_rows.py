@@ -13,7 +13,7 @@ import pyarrow as pa
 from transforms.avro import DecodedGroup, Decoder, SchemaSource, decode
 from transforms.change_log_events import Kind, kind_of
 from transforms.change_log_keys import KeyColumns
-from transforms.change_log_order import EventOrder, Order, Positions, is_postgresql
+from transforms.change_log_order import EventOrder, Order, Positions, connector_of
 from transforms.change_log_tables import OtherDatabase, Part, TableNames
 from transforms.change_log_write import LogWriter
 from transforms.dead_letters import Refusal
@@ -117,7 +117,7 @@ class ChangeLog:
             else:
                 good = _good(group, part, refused)
                 if len(good):
-                    batch = writer.rows(group, good, is_postgresql=is_postgresql(group))
+                    batch = writer.rows(group, good, connector_of(group))
                     rows.setdefault(part.table, []).append(batch)
         refusals += refused.values()
 

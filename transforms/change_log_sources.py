@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.change_log_values import Array
+from transforms.source_coordinates import AUDIT_COLUMNS, POSTGRESQL, SPANNER
 
 _TEXT, _NUMBER = pa.string(), pa.int64()
 _MOMENT = pa.timestamp("us", tz="UTC")
@@ -45,6 +46,49 @@ POSTGRESQL_SOURCE = pa.struct(
         ("xmin", _NUMBER),
     ]
 )
+AUDIT_SOURCE = pa.struct(
+    [
+        ("version", _TEXT),
+        ("connector", _TEXT),
+        ("name", _TEXT),
+        ("ts_ms", _NUMBER),
+        ("snapshot", _TEXT),
+        ("db", _TEXT),
+        ("schema", _TEXT),
+        ("table", _TEXT),
+        ("updated_us", _NUMBER),
+        ("revision", _NUMBER),
+    ]
+)
+SPANNER_SOURCE = pa.struct(
+    [
+        ("version", _TEXT),
+        ("connector", _TEXT),
+        ("name", _TEXT),
+        ("ts_ms", _NUMBER),
+        ("ts_us", _NUMBER),
+        ("snapshot", _TEXT),
+        ("db", _TEXT),
+        ("schema", _TEXT),
+        ("table", _TEXT),
+        ("sequence", _TEXT),
+        ("mod_number", _NUMBER),
+        ("project_id", _TEXT),
+        ("instance_id", _TEXT),
+        ("change_stream_name", _TEXT),
+        ("server_transaction_id", _TEXT),
+        ("transaction_tag", _TEXT),
+        ("is_system_transaction", pa.bool_()),
+    ]
+)
+SOURCE_SHAPES = {
+    "mysql": MYSQL_SOURCE,
+    "mariadb": MYSQL_SOURCE,
+    POSTGRESQL: POSTGRESQL_SOURCE,
+    AUDIT_COLUMNS: AUDIT_SOURCE,
+    SPANNER: SPANNER_SOURCE,
+}
+"""A connector's `source` as its log has it; `kami.tables` has the same in BigQuery's types."""
 TRANSACTION = pa.struct(
     [("id", _TEXT), ("total_order", _NUMBER), ("data_collection_order", _NUMBER)]
 )

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 
 from transforms.change_log_lives import OneSource
 from transforms.change_log_texts import Array, constant, lies_within, without_first
-from transforms.order_key import MAX_ROW, filled, hex_digits
+from transforms.order_key import filled, hex_digits
+from transforms.order_key_numbers import MAX_ROW
 from transforms.source_coordinates import (
     BINLOG_CONNECTORS,
     NUMBER_FIELDS,

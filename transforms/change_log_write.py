@@ -15,8 +15,7 @@ from transforms.change_log_keys import KeyColumns
 from transforms.change_log_missing import missing_mask
 from transforms.change_log_order import Order, Positions
 from transforms.change_log_sources import (
-    MYSQL_SOURCE,
-    POSTGRESQL_SOURCE,
+    SOURCE_SHAPES,
     TRANSACTION,
     as_type,
     log_schema,
@@ -25,12 +24,18 @@ from transforms.change_log_sources import (
     shaped,
 )
 from transforms.change_log_texts import Array
+from transforms.source_coordinates import POSTGRESQL
 from transforms.sql.source import polars_series
 
 _FEW_BYTES = 2**26
 
-MYSQL_LOG = log_schema(MYSQL_SOURCE)
-POSTGRESQL_LOG = log_schema(POSTGRESQL_SOURCE)
+LOGS = {connector: log_schema(shape) for connector, shape in SOURCE_SHAPES.items()}
+"""The columns of log rows by the connector that their events come from."""
+
+
+def connector_of_log(schema: pa.Schema) -> str:
+    """The first connector of LOGS whose log has these columns."""
+    return next(connector for connector, log in LOGS.items() if log.equals(schema))
 
 
 class LogWriter:
@@ -45,17 +50,17 @@ class LogWriter:
         self._now = now
         self.topics = polars_series(records.column("topic"))
 
-    def rows(self, group: DecodedGroup, rows: Positions, *, is_postgresql: bool) -> pa.RecordBatch:
-        """The log rows (MYSQL_LOG or POSTGRESQL_LOG) of these rows of a group."""
+    def rows(self, group: DecodedGroup, rows: Positions, connector: str) -> pa.RecordBatch:
+        """The log rows (LOGS[connector]) of these rows of a group."""
         found, positions = group.rows, group.positions
         if len(rows) != found.num_rows:
             found, positions = found.take(pa.array(rows, pa.int64())), positions[rows]
-        schema = POSTGRESQL_LOG if is_postgresql else MYSQL_LOG
+        schema = LOGS[connector]
         columns = {name: found.column(name) for name in found.schema.names}
         place = self._order.place[positions]
         count = found.num_rows
         before, after, missing = _row_texts(
-            columns.get("before"), columns.get("after"), count, with_missing=is_postgresql
+            columns.get("before"), columns.get("after"), count, with_missing=connector == POSTGRESQL
         )
         at = pa.array(positions, pa.int64())
         shape: Any = schema.field("source").type

@@ -7,7 +7,14 @@ import hashlib
 import polars as pl
 
 from transforms.incarnation import Incarnations
-from transforms.source_coordinates import BINLOG_CONNECTORS, POSTGRESQL, coordinates
+from transforms.order_key_numbers import change_number
+from transforms.source_coordinates import (
+    AUDIT_COLUMNS,
+    BINLOG_CONNECTORS,
+    POSTGRESQL,
+    SPANNER,
+    coordinates,
+)
 
 # 128 bits: among 10**12 events two share an id with a chance of 10**-15.
 DIGEST_BYTES = 16
@@ -23,7 +30,8 @@ def event_ids(
     """The ids of change events: 32 hex digits each, from source name, table, key, op, coordinates.
 
     Coordinates are the GTID with `transaction.total_order` where Debezium gives it, else with
-    position and row; without GTID the server id, file, position and row; in PostgreSQL the lsn.
+    position and row; without GTID the server id, file, position and row; in PostgreSQL the lsn; of
+    polled tables and of Spanner the numbers of the order key.
     A snapshot's rows have the time of the read besides: each snapshot is news. Rows without a key
     in PostgreSQL need `transaction` metadata to differ: COPY writes many under one lsn.
 
@@ -44,6 +52,8 @@ def event_ids(
     in_binlog = is_binlog & pl.col("gtid").is_null()
     by_position = is_binlog & (pl.col("gtid").is_null() | pl.col("total_order").is_null())
     by_order = (is_binlog & pl.col("gtid").is_not_null()) | (is_postgresql & ~pl.col("has_key"))
+    is_polled = pl.col("connector").eq_missing(AUDIT_COLUMNS)
+    is_spanner = pl.col("connector").eq_missing(SPANNER)
     counted = {
         name: 0 if incarnations is None else incarnations.counted_by_hand(name or "")
         for name in frame["name"].unique()
@@ -56,10 +66,21 @@ def event_ids(
         pl.when(~is_binlog | pl.col("gtid").is_null()).then(by_hand),
         pl.when(by_order).then("total_order"),
         pl.when(in_binlog).then("server_id"),
-        pl.when(by_position).then("pos"),
+        pl.when(by_position)
+        .then("pos")
+        .when(is_polled)
+        .then("revision")
+        .when(is_spanner)
+        .then(change_number()),
         pl.when(by_position).then("row"),
-        pl.when(~is_binlog).then("lsn"),
-        pl.when("is_snapshot").then(pl.coalesce("ts_ns", "ts_us", "ts_ms")),
+        pl.when(is_polled)
+        .then("updated_us")
+        .when(is_spanner)
+        .then("ts_us")
+        .when(~is_binlog)
+        .then("lsn"),
+        # A polled row that is read for the first time has numbers, by which a repeat is known.
+        pl.when(pl.col("is_snapshot") & ~is_polled).then(pl.coalesce("ts_ns", "ts_us", "ts_ms")),
     ]
     pieces = [piece for text in texts for piece in _prefixed(pl.col(text))]
     pieces += _prefixed(pl.when(is_binlog).then("gtid"))

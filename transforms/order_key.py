@@ -4,7 +4,9 @@
 of the texts is the order of the numbers; also a legal `_CHANGE_SEQUENCE_NUMBER` of BigQuery.
 MySQL and MariaDB: ordinal of the GTID's server or domain / transaction number / position in the
 binlog / row number << 8 | phase; without GTIDs the number of the binlog file is the major part.
-PostgreSQL: lsn as the major part. The phase is 0 for a snapshot's row, else 1.
+PostgreSQL: lsn as the major part. Polled tables: the update time in microseconds / how many
+versions of the row had it before. Spanner: the commit's microseconds / record sequence and number
+of the change within it. The phase is 0 for a snapshot's row, else 1.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import polars as pl
 import pyarrow as pa
 
 from transforms.incarnation import MAX_ORDINAL, Incarnations, TaggedGtidError
+from transforms.order_key_errors import order_key_error
+from transforms.order_key_numbers import MAX_ROW, has_numbers, is_filled, major, minor, tail
 from transforms.source_coordinates import (
     BINLOG_CONNECTORS,
     POSTGRESQL,
@@ -26,10 +30,6 @@ from transforms.source_coordinates import (
 
 LOWEST = f"{0:04x}/{0:016x}/{0:016x}/{0:08x}"
 """The key of a snapshot's row with nothing before it."""
-
-# The tail's 32 bits less the 8 of the phase.
-MAX_ROW = 2**24 - 1
-_MAX_SIGNED = 2**63 - 1
 
 _HEX_PAIRS = np.frombuffer(bytes(range(256)).hex().encode(), np.uint16)
 
@@ -60,21 +60,12 @@ def order_keys(
     """
     frame = _with_incarnation(with_gtid_parts(coordinates(source, op)), incarnations)
     failed, errors = _errors(frame)
-    is_postgresql = pl.col("connector") == POSTGRESQL
-    has_gtid = pl.col("number").is_not_null()
     frame = frame.select(
-        is_filled=_is_filled(),
+        is_filled=is_filled(),
         incarnation=pl.col("incarnation"),
-        major=pl.when(is_postgresql)
-        .then(pl.col("lsn").cast(pl.UInt64, strict=False))
-        .when(has_gtid)
-        .then("number")
-        .otherwise("file_number"),
-        minor=pl.when(is_postgresql).then(0).otherwise("pos").cast(pl.UInt64, strict=False),
-        tail=(
-            pl.when(is_postgresql).then(0).otherwise(pl.col("row") * 256)
-            + pl.when("is_snapshot").then(0).otherwise(1)
-        ).cast(pl.UInt64, strict=False),
+        major=major(),
+        minor=minor(),
+        tail=tail(),
     )
     parts = [
         frame[name].fill_null(0).to_numpy().astype(np.uint64)
@@ -122,19 +113,6 @@ def _with_incarnation(frame: pl.DataFrame, incarnations: Incarnations) -> pl.Dat
     ).with_columns(file_number=file_number, is_behind_gtid=is_behind_gtid)
 
 
-def _is_filled() -> pl.Expr:
-    """A snapshot's row that has no coordinates of its own."""
-    is_binlog = pl.col("connector").is_in(BINLOG_CONNECTORS)
-    is_postgresql = pl.col("connector") == POSTGRESQL
-    missing = (
-        pl.when(is_binlog)
-        .then(pl.col("gtid").is_null())
-        .when(is_postgresql)
-        .then(pl.col("raw_lsn").is_null())
-    )
-    return (pl.col("is_snapshot") & missing).fill_null(False)
-
-
 def _errors(frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     """Which rows have no order key, and why: texts for those rows alone, since to write one for
     every row would cost more than the keys."""
@@ -147,75 +125,16 @@ def _errors(frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     is_good = (
         (pl.col("connector").is_in(BINLOG_CONNECTORS) & in_binlog)
         | ((pl.col("connector") == POSTGRESQL) & (pl.col("lsn") >= 0))
-        | _is_filled()
+        | has_numbers()
+        | is_filled()
     ).fill_null(False)
     failed = frame.select(~is_good).to_series()
     errors = pl.Series("error", [None], dtype=pl.String).new_from_index(0, len(frame))
     if failed.any():
         errors = errors.scatter(
-            failed.arg_true(), frame.filter(failed).select(_error()).to_series()
+            failed.arg_true(), frame.filter(failed).select(order_key_error()).to_series()
         )
     return failed, errors
-
-
-def _error() -> pl.Expr:
-    """Why an event has no order key; NULL when it has one."""
-    connector = pl.col("connector")
-    is_binlog = connector.is_in(BINLOG_CONNECTORS)
-    connectors = ", ".join((*BINLOG_CONNECTORS, POSTGRESQL))
-    gtid = pl.col("gtid")
-    no_gtid = gtid.is_null()
-    gtid_form = "expected 'uuid:number', 'uuid:tag:number' or 'domain-server-number' with 64 bits"
-    return (
-        pl.when(connector.is_null() | ~(is_binlog | (connector == POSTGRESQL)))
-        .then(_message("connector", connector, f"expected one of {connectors}"))
-        .when(_is_filled())
-        .then(None)
-        .when(connector == POSTGRESQL)
-        .then(_number_error("lsn", _MAX_SIGNED))
-        .when(gtid.is_not_null() & pl.col("number").is_null())
-        .then(_message("gtid", gtid, gtid_form))
-        .when(pl.col("incarnation_error").is_not_null())
-        .then("incarnation_error")
-        .when(pl.col("incarnation") > MAX_ORDINAL)
-        .then(
-            _message(
-                "gtid",
-                gtid,
-                f"its incarnation is over {MAX_ORDINAL}, take a new snapshot under another name",
-            )
-        )
-        .when(no_gtid & pl.col("is_behind_gtid"))
-        .then(
-            _message(
-                "gtid",
-                gtid,
-                "expected one as in earlier records, whose order a binlog position does not "
-                "share; switch GTIDs on, or count a new incarnation by hand",
-            )
-        )
-        .when(no_gtid & pl.col("file_number").is_null())
-        .then(_message("file", pl.col("file"), "expected a name that ends in '.' and a number"))
-        .otherwise(pl.coalesce(_number_error("pos", _MAX_SIGNED), _number_error("row", MAX_ROW)))
-    )
-
-
-def _number_error(field: str, maximum: int) -> pl.Expr:
-    value = pl.col(field)
-    expected = f"expected an integer from 0 to {maximum}"
-    is_wrong = value.is_null() | (value < 0) | (value > maximum)
-    return pl.when(is_wrong).then(_message(field, pl.col(f"raw_{field}"), expected))
-
-
-def _message(field: str, value: pl.Expr, expected: str) -> pl.Expr:
-    shown = pl.concat_str(pl.lit("'"), value.cast(pl.String), pl.lit("'")).fill_null("NULL")
-    place = pl.concat_str(
-        pl.lit(" in a change event of connector "),
-        pl.col("connector").fill_null("NULL"),
-        pl.lit(", table "),
-        pl.col("table").fill_null("NULL"),
-    )
-    return pl.concat_str(pl.lit(f"source.{field} is "), shown, place, pl.lit(f": {expected}"))
 
 
 def filled(

@@ -8,10 +8,14 @@ import polars as pl
 
 BINLOG_CONNECTORS = ("mysql", "mariadb")
 POSTGRESQL = "postgresql"
+AUDIT_COLUMNS, SPANNER = "audit_columns", "spanner"
+"""Tables that are polled, and Spanner's change streams."""
+CONNECTORS = (*BINLOG_CONNECTORS, POSTGRESQL, AUDIT_COLUMNS, SPANNER)
 
 TEXT_FIELDS = ("connector", "name", "snapshot", "db", "schema", "table", "gtid", "file")
 NUMBER_FIELDS = ("pos", "row", "lsn", "server_id", "ts_ms", "ts_us", "ts_ns")
-COORDINATE_FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS)
+_OTHER_NUMBERS = ("updated_us", "revision", "sequence", "mod_number")
+COORDINATE_FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS, *_OTHER_NUMBERS)
 """The fields of `source` that are looked at."""
 
 # server uuid, the tag that MySQL 8.3 and later know, transaction number
@@ -32,7 +36,7 @@ def coordinates(source: pl.Series, op: pl.Series) -> pl.DataFrame:
         pl.col(name).cast(pl.String) if name in types else pl.lit(None, pl.String).alias(name)
         for name in TEXT_FIELDS
     ]
-    for name in NUMBER_FIELDS:
+    for name in (*NUMBER_FIELDS, *_OTHER_NUMBERS):
         value = pl.col(name) if name in types else pl.lit(None, pl.Int64)
         fields.append(value.cast(pl.Int64, strict=False).alias(name))
         # Only a type that holds more than Int64 needs its text kept: else the number tells all.

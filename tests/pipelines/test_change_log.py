@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from kami.tables import MYSQL_SOURCE, POSTGRESQL_SOURCE, change_log_columns
+from kami.tables import SOURCE_LAYOUTS, change_log_columns
 from pipeline_io.warehouse_file import WarehouseFile
 from pipelines import change_log
 from tests.transforms.change_log_recordings import RECORDINGS, logged
-from transforms.change_log_write import MYSQL_LOG, POSTGRESQL_LOG
+from transforms.change_log_write import LOGS
 
 Row = dict[str, Any]
 
@@ -58,7 +58,9 @@ def record(topic: str, offset: int, value: bytes | None, **more: Any) -> dict[st
 
 
 def test_the_columns_of_rows_are_those_of_the_layout() -> None:
-    for schema, source in ((MYSQL_LOG, MYSQL_SOURCE), (POSTGRESQL_LOG, POSTGRESQL_SOURCE)):
+    assert LOGS.keys() == SOURCE_LAYOUTS.keys()
+    for connector, schema in LOGS.items():
+        source = SOURCE_LAYOUTS[connector]
         assert schema.names == [column.name for column in change_log_columns(source)]
         fields: Any = schema.field("source").type
         assert [field.name for field in fields] == [column.name for column in source]

@@ -14,7 +14,7 @@ from tests.proof.connector import Record
 from tests.proof.ordering import Appended
 from tests.proof.source_log import Flavour
 from tests.proof.source_rows import Key, Row
-from transforms.change_log_write import MYSQL_LOG, POSTGRESQL_LOG
+from transforms.change_log_write import LOGS
 
 _MIDNIGHT = datetime.datetime(2026, 1, 2, tzinfo=datetime.timezone.utc)
 
@@ -32,7 +32,7 @@ def log_rows(flavour: Flavour, name: str, appended: Sequence[Appended]) -> list[
 
 def log_table(flavour: Flavour, rows: Sequence[Mapping[str, object]]) -> pa.Table:
     """The rows in the types that the change log pipeline writes."""
-    schema = POSTGRESQL_LOG if flavour == "postgresql" else MYSQL_LOG
+    schema = LOGS[flavour]
     columns = [
         pa.array([row[name] for row in rows], schema.field(name).type) for name in schema.names
     ]
