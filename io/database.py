@@ -22,7 +22,9 @@ from pipeline_io.database_errors import (
     LookupUnavailable,
     RefusedKeyError,
 )
+from pipeline_io.database_login import log_in_by
 from pipeline_io.database_retry import DEFAULT_RETRY, RetryPolicy, with_retries
+from pipeline_io.secrets import Secret
 
 __all__ = [
     "DEFAULT_RETRY",
@@ -53,14 +55,15 @@ class Database:
 
     Args:
         address: in JDBC's or SQLAlchemy's form.
-        user, password: take the place of those in the address.
+        user, password: take the place of those in the address. A password that is a Secret is read
+            when a connection is made, and again when it is refused.
 
     Raises ValueError for an address that is not supported.
     """
 
     address: str
     user: str | None = None
-    password: str | None = None
+    password: str | Secret | None = None
 
     def __post_init__(self) -> None:
         sqlalchemy_url(self.address)
@@ -73,7 +76,7 @@ class Database:
 
     @property
     def url(self) -> URL:
-        """SQLAlchemy's URL, password included."""
+        """SQLAlchemy's URL, password included unless it is a Secret."""
         url = make_url(sqlalchemy_url(self.address))
         if url.get_backend_name() == "sqlite":  # a file knows no users
             return url
@@ -83,6 +86,8 @@ class Database:
                 url = url.difference_update_query([setting]).set(password=secret)
         if self.user is not None:
             url = url.set(username=self.user)
+        if isinstance(self.password, Secret):
+            return url._replace(password=None)
         if self.password is not None:
             url = url.set(password=self.password)
         return url
@@ -94,10 +99,12 @@ class Database:
 
     def without_password(self, text: str) -> str:
         """The text of a driver's error, which may hold the password or the address."""
-        for secret in {self.password, self.url.password}:
-            if secret:
-                text = text.replace(secret, "***")
-        return text
+        if isinstance(self.password, Secret):
+            text = self.password.hidden(text)
+        elif self.password:
+            text = text.replace(self.password, "***")
+        inside = self.url.password
+        return text.replace(inside, "***") if inside else text
 
     def dialect(self) -> sqlalchemy.Dialect:
         """What writes SQL for this database; nothing is connected.
@@ -130,6 +137,8 @@ class Database:
             raise self._not_installed(error) from error
         if self.kind in ("mysql", "mariadb"):
             sqlalchemy.event.listen(engine, "connect", _mysql_reads_only)
+        if isinstance(self.password, Secret):
+            log_in_by(engine, self.password)
         return engine
 
 

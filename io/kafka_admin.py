@@ -18,6 +18,7 @@ from pipeline_io.kafka_cluster import KafkaCluster
 from pipeline_io.kafka_errors import KafkaError, client_error, error_for
 from pipeline_io.kafka_health import Health
 from pipeline_io.kafka_properties import ANY
+from pipeline_io.kafka_relogin import Relogin
 
 START_SECONDS = 15.0
 """A cluster that does not answer within this is told of: someone waits for the job to start."""
@@ -65,6 +66,9 @@ class KafkaAdmin:
         config["error_cb"] = on_error
         self._failed = failed
         self._client = _made(cluster, lambda: AdminClient(config))
+        relogin = Relogin(config, cluster.password_reference)
+        relogin.watch(self._client)
+        health.log_in_by(relogin)
 
     @property
     def client(self) -> AdminClient:
@@ -78,6 +82,7 @@ class KafkaAdmin:
     def serve(self) -> None:
         """Lets the client tell of errors since it was last asked, and renew a token that ends."""
         self._client.poll(0)
+        self._health.show_password()
 
     def topics(self) -> dict[str, TopicMetadata]:
         """All topics that the user may see. Raises KafkaUnavailable, KafkaAccessError."""

@@ -103,6 +103,11 @@ class KafkaCluster:
         )
 
     @property
+    def password_reference(self) -> str | None:
+        """Of the secret that holds the password which is shown to the brokers, if one is."""
+        return self._login().password if self.mechanism in _BY_PASSWORD else None
+
+    @property
     def _by_google(self) -> bool:
         if self.mechanism != "OAUTHBEARER" or self.properties.get(HANDLER) in TOKEN_LOGINS:
             return False

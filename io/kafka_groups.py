@@ -18,6 +18,7 @@ from pipeline_io.kafka_cluster import KafkaCluster
 from pipeline_io.kafka_errors import GroupInUseError, KafkaError, client_error, error_for
 from pipeline_io.kafka_positions import Partition, Positions, by_partition
 from pipeline_io.kafka_properties import CONSUMER
+from pipeline_io.kafka_relogin import Relogin
 
 _LOGGER = logging.getLogger(__name__)
 _E = confluent_kafka.KafkaError
@@ -105,8 +106,10 @@ class OffsetCommits:
         self._failing_since: float | None = None
         self._reason = ""
         config = cluster.client_config(CONSUMER)
-        config.update({"group.id": group, "enable.auto.commit": False})
+        self._relogin = relogin = Relogin(config, cluster.password_reference)
+        config.update({"group.id": group, "enable.auto.commit": False, "error_cb": relogin.mends})
         self._consumer = confluent_kafka.Consumer(config)
+        relogin.watch(self._consumer)
 
     def note(self, positions: Positions) -> None:
         """All before these positions is with the sinks: to be committed."""
@@ -128,6 +131,9 @@ class OffsetCommits:
             self._commit()
             self._failing_since = None
         except confluent_kafka.KafkaException as error:
+            # Serves the callback, by which a password that was rotated is read again.
+            self._consumer.poll(0)
+            self._relogin.show()
             inner = client_error(error)
             self._failing_since = self._failing_since or time.monotonic()
             self._reason = f"{inner.str()} ({inner.name()})"

@@ -15,6 +15,7 @@ from pipeline_io.kafka_errors import (
     error_for,
     next_step,
 )
+from pipeline_io.kafka_relogin import Relogin
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -45,6 +46,11 @@ class Health:
         self._answered = self._progressed = clock()
         self._warned = 0.0
         self._cause: confluent_kafka.KafkaError | None = None
+        self._relogin: Relogin | None = None
+
+    def log_in_by(self, relogin: Relogin) -> None:
+        """A refused login that it mends is no error."""
+        self._relogin = relogin
 
     def callbacks(self) -> dict[str, object]:
         """The part of a client's configuration by which this object is told."""
@@ -55,6 +61,9 @@ class Health:
         }
 
     def on_error(self, error: confluent_kafka.KafkaError) -> None:
+        if self._relogin is not None and self._relogin.mends(error):
+            self._cause = None
+            return
         # "All brokers down" follows the error that says why.
         down = error.code() == confluent_kafka.KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
         if not down or self._cause is None:
@@ -79,8 +88,14 @@ class Health:
         self._progressed += seconds
         self._answered += seconds
 
+    def show_password(self) -> None:
+        """Shows a password that was rotated, if there is one. Not from a callback."""
+        if self._relogin is not None:
+            self._relogin.show()
+
     def raise_refusal(self) -> None:
         """KafkaAccessError if a broker has refused the client."""
+        self.show_password()
         cause = self._cause
         if cause is not None and cause.code() in ACCESS_CODES:
             raise error_for(self._cluster, self._what, cause)
@@ -92,6 +107,7 @@ class Health:
             waiting: records are known to be there, so that an answer without any is no progress.
             at: names what is waited for.
         """
+        self.show_password()
         now = self._clock()
         if not waiting:
             self._progressed = now

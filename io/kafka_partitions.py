@@ -23,6 +23,7 @@ from pipeline_io.kafka_health import Health
 from pipeline_io.kafka_positions import Partition, PartitionRange, Positions, by_partition
 from pipeline_io.kafka_properties import CONSUMER
 from pipeline_io.kafka_record_batch import record_batches
+from pipeline_io.kafka_relogin import Relogin
 from pipeline_io.kafka_source import KafkaSource, StartMode
 from pipeline_io.kafka_topics import ACCEPT_LOSS, gone
 
@@ -78,6 +79,9 @@ class PartitionReader:
             self._consumer = make_consumer(config)
         except confluent_kafka.KafkaException as error:
             raise error_for(source.cluster, "configuring a reader", client_error(error)) from error
+        relogin = Relogin(config, source.cluster.password_reference)
+        relogin.watch(self._consumer)
+        self._health.log_in_by(relogin)
         self._stands: dict[Partition, int] = {}
         self._ends: dict[Partition, int] = {}
         self._returned = self._discovered = time.monotonic()

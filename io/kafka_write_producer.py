@@ -9,6 +9,7 @@ import confluent_kafka
 from confluent_kafka import KafkaException, Producer
 
 from pipeline_io.kafka_errors import KafkaConfigError, client_error
+from pipeline_io.kafka_relogin import Relogin
 from pipeline_io.kafka_write_config import TopicSink
 from pipeline_io.kafka_write_errors import REFUSED, Failed, stops, write_error
 from pipeline_io.kafka_write_messages import Message
@@ -57,6 +58,9 @@ class TopicProducer:
                 f"{client_error(error).str()}; correct them"
             )
             raise KafkaConfigError(message) from error
+        relogin = Relogin(config, sink.cluster.password_reference)
+        relogin.watch(self._producer)
+        self._patience.log_in_by(relogin)
 
     @property
     def is_idle(self) -> bool:

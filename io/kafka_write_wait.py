@@ -9,6 +9,7 @@ from collections.abc import Callable
 import confluent_kafka
 
 from pipeline_io.kafka_errors import ACCESS_CODES, KafkaUnavailable, next_step
+from pipeline_io.kafka_relogin import Relogin
 from pipeline_io.kafka_write_config import TopicSink
 from pipeline_io.kafka_write_errors import write_error
 
@@ -31,9 +32,17 @@ class Patience:
         self._waiting = 0
         self._since = self._warned = clock()
         self._cause: confluent_kafka.KafkaError | None = None
+        self._relogin: Relogin | None = None
+
+    def log_in_by(self, relogin: Relogin) -> None:
+        """A refused login that it mends is no error."""
+        self._relogin = relogin
 
     def on_error(self, error: confluent_kafka.KafkaError) -> None:
         """The client library's error_cb: about connections, not about messages."""
+        if self._relogin is not None and self._relogin.mends(error):
+            self._cause = None
+            return
         # "All brokers down" follows the error that says why.
         down = error.code() == confluent_kafka.KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
         if not down or self._cause is None:
@@ -49,6 +58,8 @@ class Patience:
 
         Raises KafkaAccessError, KafkaUnavailable.
         """
+        if self._relogin is not None:
+            self._relogin.show()
         if waiting != self._waiting:
             self._waiting = waiting
             self._progressed()

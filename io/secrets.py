@@ -1,15 +1,17 @@
-"""Secrets by reference: what a script names instead of a password."""
+"""Secrets by reference: what a script or a flag names instead of a password."""
 
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
+from typing import Any
+
+from pipeline_io.secret_errors import SecretError
+
+__all__ = ["SCHEMES", "Secret", "SecretError", "is_reference", "read_secret"]
 
 SCHEMES = ("env://NAME", "file://PATH", "secret://projects/P/secrets/S/versions/V")
-
-
-class SecretError(ValueError):
-    """A secret that could not be read; the message never holds a secret."""
 
 
 def is_reference(text: str) -> bool:
@@ -21,7 +23,8 @@ def read_secret(reference: str) -> str:
     """The secret that a reference names. Read where it is needed, never pickled or logged.
 
     env:// is an environment variable, file:// a file's text without its last line end (a mounted
-    secret), secret:// a version in Google Secret Manager. Raises SecretError.
+    secret), secret:// a version in Google Secret Manager, the latest one if none is named. Raises
+    SecretError.
     """
     scheme, _, name = reference.partition("://")
     match scheme:
@@ -38,23 +41,62 @@ def read_secret(reference: str) -> str:
                 message = f"{reference}: {type(error).__name__}; is the secret mounted there?"
                 raise SecretError(message) from error
         case "secret":
-            return _from_secret_manager(reference, name)
+            # Google's client takes a second to import, which most runs can do without.
+            from pipeline_io.secret_manager import read_version
+
+            return read_version(reference)
     message = f"a secret is given by reference, as {' or '.join(SCHEMES)}, not as plain text"
     raise SecretError(message)
 
 
-def _from_secret_manager(reference: str, name: str) -> str:
-    from google.api_core.exceptions import GoogleAPIError
-    from google.auth.exceptions import GoogleAuthError
-    from google.cloud import secretmanager
+class Secret:
+    """The secret that a reference names: read when it is first asked for, and again when it was
+    refused. Its texts are the reference, and it pickles without the value. For several threads.
+    """
 
-    try:
-        answer = secretmanager.SecretManagerServiceClient().access_secret_version(name=name)
-    except (GoogleAPIError, GoogleAuthError) as error:
-        message = (
-            f"{reference}: {type(error).__name__}; expected "
-            "secret://projects/P/secrets/S/versions/V and the role Secret Manager Secret Accessor"
-        )
-        raise SecretError(message) from error
-    text: str = answer.payload.data.decode()
-    return text
+    def __init__(self, reference: str) -> None:
+        if not is_reference(reference):
+            message = f"a secret is given by reference, as {' or '.join(SCHEMES)}"
+            raise SecretError(message)
+        self.reference = reference
+        self._lock = threading.Lock()
+        # All that was ever read: an old password is a secret, too.
+        self._read: list[str] = []
+
+    def __repr__(self) -> str:
+        return f"Secret({self.reference!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other.reference == self.reference
+
+    def __hash__(self) -> int:
+        return hash(self.reference)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Secret, (self.reference,)
+
+    def value(self) -> str:
+        """The secret. Raises SecretError where it cannot be read."""
+        with self._lock:
+            if not self._read:
+                self._read.append(read_secret(self.reference))
+            return self._read[-1]
+
+    def changed(self, refused: str) -> bool:
+        """Reads the secret again; whether it is another one than the one that was refused.
+
+        Raises SecretError where it cannot be read any more.
+        """
+        with self._lock:
+            # Another thread may have read it anew already.
+            if not self._read or self._read[-1] == refused:
+                self._read.append(read_secret(self.reference))
+            return self._read[-1] != refused
+
+    def hidden(self, text: str) -> str:
+        """The text without the secret, should somebody repeat it."""
+        with self._lock:
+            known = sorted(filter(None, self._read), key=len, reverse=True)
+        for secret in known:
+            text = text.replace(secret, "***")
+        return text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from urllib.parse import quote
 import yaml
 
 from kami.errors import ConfigurationError
+from kami.secret_references import SecretReferenceError, secret_of_reference
 
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 _TRUE_NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
@@ -61,7 +61,8 @@ class Node:
         return tuple(element.text() for element in self.list())
 
     def text(self, *, address: bool = False) -> str:
-        """A text, with `${NAME}` replaced by the environment and `${file://PATH}` by the file.
+        """A text, with `${NAME}` replaced by the environment, `${file://PATH}` by the file and
+        `${secret://projects/P/secrets/S}` by what Secret Manager has.
 
         Args:
             address: what replaces a part of the text is quoted for an address, where a password
@@ -110,24 +111,21 @@ class Node:
             raise _unexpected(self, "a whole number of 0 or more")
         return int(number)
 
+    def flag(self) -> bool:
+        """true or false."""
+        if isinstance(self.node, yaml.ScalarNode) and self.node.tag.endswith(":bool"):
+            return str(self.node.value).lower() in ("true", "yes", "on")
+        raise _unexpected(self, "true or false")
+
     def beside(self, name: str) -> Path:
         """The path that a text means: relative ones are relative to the configuration's file."""
         return (self.path.parent / Path(name).expanduser()).absolute()
 
     def _secret(self, found: re.Match[str]) -> str:
-        name = found[1]
-        if name.startswith("file://"):
-            try:
-                return Path(name.removeprefix("file://")).read_text(encoding="utf-8").rstrip("\r\n")
-            except (OSError, UnicodeDecodeError) as error:
-                message = f"${{{name}}}: {type(error).__name__}; is the secret mounted there?"
-                raise refusal(self, message) from error
-        value = os.environ.get(name)
-        if value is None:
-            raise refusal(
-                self, f"${{{name}}}: the environment variable {name!r} is not set; set it"
-            )
-        return value
+        try:
+            return secret_of_reference(found[1])
+        except SecretReferenceError as error:
+            raise refusal(self, f"${{{found[1]}}}: {error}") from error
 
     def _pairs(self) -> dict[str, Node]:
         if not isinstance(self.node, yaml.MappingNode):

@@ -27,17 +27,17 @@ from apache_beam.runners.runner import PipelineResult
 from rich.console import Console
 
 from pipeline_io.kafka_fusion import steps_outside
-from pipeline_io.kafka_java import JavaTransforms
 from pipelines.change_log_beam import WriteLogByBeam
 from pipelines.change_log_once import check_writing
 from pipelines.change_log_options import ChangeLogConfig, ChangeLogOptions
 from pipelines.change_log_run import LogTarget
-from pipelines.change_log_sources import first_look, open_source
+from pipelines.change_log_sources import first_look, kafka_source, open_source
 from pipelines.change_log_step import RUNS, OnlyTopics, WriteChangeLog
 from pipelines.change_log_summary import counts_of, tell, write_summary
 from pipelines.command import run_command
 from pipelines.dead_letter_sinks import check_place, write_dead_letters
 from pipelines.follow import follow, until_stopped
+from pipelines.java_reader import java_transforms
 from pipelines.options import FlagError
 from pipelines.progress import shown
 from pipelines.run_job import make_output_folder
@@ -67,8 +67,8 @@ class LogJob:
     def open_sources(self, *, goes_on: bool = False) -> list[Source]:
         java = None
         if self.config.recording is None and self.runner.kafka_reader is KafkaReader.JAVA:
-            flags = self.options.view_as(RunnerOptions)
-            java = JavaTransforms(flags.expansion_service, makes_batches=bool(flags.java_batches))
+            cluster = kafka_source(self.config, streams=True, goes_on=goes_on).cluster
+            java = java_transforms(self.options, self.runner, cluster)
         streams = self.runner.streams
         return [open_source(self.config, streams=streams, java=java, goes_on=goes_on)]
 

@@ -10,7 +10,7 @@ from pipeline_io.database import Database, RetryPolicy
 from pipeline_io.database_lookup import DatabaseLookup, Query
 from pipeline_io.lookup_query import LookupQuery
 from pipeline_io.lookup_table import LookupTable
-from pipeline_io.secrets import read_secret
+from pipeline_io.secrets import Secret
 from transforms.lookup import CachePolicy, Lookup
 from transforms.sql.connectors import OptionValue
 from transforms.sql.errors import SqlError, SqlErrors
@@ -23,12 +23,12 @@ Options = Mapping[str, OptionValue]
 
 
 def database(options: Options, *, with_password: bool = True) -> Database:
-    """The database of a jdbc table; its password is read now. Raises ValueError, SecretError."""
+    """The database of a jdbc table; its password is read when it connects. Raises ValueError."""
     user, password = options.get("username"), options.get("password")
     return Database(
         str(options["url"]),
         user=None if user is None else str(user),
-        password=read_secret(str(password)) if password is not None and with_password else None,
+        password=Secret(str(password)) if password is not None and with_password else None,
     )
 
 

@@ -51,6 +51,12 @@ class RunnerOptions(PipelineOptions):
             help="KafkaIO's Java workers read Kafka's passwords themselves (env://NAME, "
             "file:///PATH), so that the job holds none. Default: they are read at the start.",
         )
+        parser.add_argument(
+            "--job_holds_secrets",
+            action="store_true",
+            help="Flink and Dataflow may keep Kafka's passwords with the job, where everybody sees "
+            "them who may look at it. Default: such a job is refused.",
+        )
         for name, kind, text in _FLINK_FLAGS:
             if kind is bool:
                 parser.add_argument(f"--{name}", action="store_true", default=None, help=text)

@@ -74,7 +74,7 @@ class Runner:
     streams: bool
 
 
-_DEFAULTS = {
+DEFAULTS = {
     # Java's readers deliver nothing on it, without a word (SwitchingDirectRunner blocks in run).
     Kind.LOCAL: Runner(Kind.LOCAL, KafkaReader.NATIVE, PubSubWriter.NATIVE, streams=False),
     # The native reader needs no Java there, starts in 3 s, and is 0.05 s behind, not 0.5.
@@ -97,7 +97,7 @@ def kind_of(options: PipelineOptions) -> Kind:
 
 def choose_runner(options: PipelineOptions) -> Runner:
     """The runner that the flags name, with the Kafka reader that they choose. Raises FlagError."""
-    runner = _DEFAULTS[kind_of(options)]
+    runner = DEFAULTS[kind_of(options)]
     wanted = options.view_as(RunnerOptions).kafka_reader
     if wanted == "auto":
         return runner

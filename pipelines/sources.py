@@ -9,7 +9,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline_io.kafka_java import JavaTransforms, KafkaIORead, ReadTopicsWithKafkaIO
+from pipeline_io.kafka_java import KafkaIORead, ReadTopicsWithKafkaIO
 from pipeline_io.kafka_reader import ReadTopics
 from pipeline_io.kafka_source import KafkaSource
 from pipeline_io.kafka_topics import ReadPlan, commit, plan_read
@@ -17,10 +17,11 @@ from pipeline_io.pubsub_reader import ReadSubscription
 from pipeline_io.pubsub_reader_bounded import SubscriptionRun
 from pipeline_io.pubsub_subscription import SubscriptionConfig
 from pipeline_io.recording import ReadRecording, Recording, RecordingSchemas
+from pipelines.java_reader import java_transforms
 from pipelines.kafka_tables import KafkaRun, kafka_source, schema_registry
 from pipelines.options import JobConfig
 from pipelines.pubsub_tables import NoSchemas, open_subscription, subscriptions_of
-from pipelines.runner_flags import KafkaReader, RunnerOptions
+from pipelines.runner_flags import KafkaReader
 from pipelines.runners import Kind, Runner
 from pipelines.windowed import sources_by_time
 from transforms.avro import SchemaSource
@@ -122,7 +123,9 @@ def open_sources(
     subscriptions = check_subscriptions(job, plan, runner)
     topics = topics_of(job, plan, config, runner, goes_on=goes_on)
     java_reads = (
-        _java_reads(plan, topics, options) if runner.kafka_reader is KafkaReader.JAVA else {}
+        _java_reads(plan, topics, options, runner)
+        if runner.kafka_reader is KafkaReader.JAVA
+        else {}
     )
     sources = []
     for table in plan.sources():
@@ -155,16 +158,13 @@ def open_sources(
 
 
 def _java_reads(
-    plan: MixedPlan, topics: Mapping[str, KafkaSource], options: PipelineOptions
+    plan: MixedPlan,
+    topics: Mapping[str, KafkaSource],
+    options: PipelineOptions,
+    runner: Runner,
 ) -> dict[str, ReadTopicsWithKafkaIO]:
     """The KafkaIO of each table. Tables that are read alike share one, which reads all of their
     topics: each costs a Java stage of its own, and two of them in one job have hung on Flink."""
-    flags = options.view_as(RunnerOptions)
-    java = JavaTransforms(
-        flags.expansion_service,
-        makes_batches=bool(flags.java_batches),
-        reads_secrets=bool(flags.java_reads_secrets),
-    )
     timed = sources_by_time(plan)
     alike: dict[tuple[str, bool], list[str]] = {}
     for name, source in topics.items():
@@ -176,6 +176,7 @@ def _java_reads(
         every = tuple(dict.fromkeys(topic for name in names for topic in topics[name].topics))
         source = topics[names[0]]
         whole = dataclasses.replace(source, topics=every) if source.topics else source
+        java = java_transforms(options, runner, whole.cluster)
         read = ReadTopicsWithKafkaIO(KafkaIORead(whole, java, event_time=by_time))
         # Before the job: a worker would tell of a wrong password by a trace of Java's.
         read.config.check()

@@ -29,6 +29,7 @@ SLOW_FILES = {
     "test_kafka_follow_live.py",
     "test_kafka_java_streaming.py",
     "test_kafka_live_outage.py",
+    "test_kafka_relogin_live.py",
     "test_kafka_writer.py",
     "test_pubsub_puller_outage.py",
     "test_subscription_killed.py",

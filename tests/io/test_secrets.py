@@ -1,11 +1,9 @@
-import sys
-import types
+import pickle
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pipeline_io.secrets import SecretError, is_reference, read_secret
+from pipeline_io.secrets import Secret, SecretError, is_reference, read_secret
 
 VERSION = "projects/p/secrets/s/versions/latest"
 
@@ -74,28 +72,38 @@ def test_plain_text_is_refused_and_not_repeated(text: str) -> None:
     assert "hunter2" not in str(stopped.value)
 
 
-class _Client:
-    def access_secret_version(self, name: str) -> Any:
-        if name != VERSION:
-            from google.auth.exceptions import GoogleAuthError
+def test_a_secret_is_read_once_and_again_when_it_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("one\n")
+    secret = Secret(f"file://{file}")
+    assert secret.value() == "one"
+    file.write_text("two\n")
+    assert secret.value() == "one"
+    assert secret.changed("one")
+    assert secret.value() == "two"
+    # Another thread has read it already: no reason to read it once more.
+    file.write_text("three\n")
+    assert secret.changed("one")
+    assert secret.value() == "two"
+    assert secret.changed("two")
+    file.unlink()
+    with pytest.raises(SecretError, match="FileNotFoundError"):
+        secret.changed("three")
+    assert secret.hidden("one, two and three, and no other") == ("***, *** and ***, and no other")
 
-            message = "hunter2 is not there"
-            error: type[Exception] = GoogleAuthError
-            raise error(message)
-        return types.SimpleNamespace(payload=types.SimpleNamespace(data="päss".encode()))
 
-
-def test_a_secret_of_the_secret_manager(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("google.api_core")
-    module = types.ModuleType("google.cloud.secretmanager")
-    monkeypatch.setattr(module, "SecretManagerServiceClient", _Client, raising=False)
-    monkeypatch.setitem(sys.modules, "google.cloud.secretmanager", module)
-    import google.cloud
-
-    monkeypatch.setattr(google.cloud, "secretmanager", module, raising=False)
-    assert read_secret(f"secret://{VERSION}") == "päss"
-    with pytest.raises(
-        SecretError, match="GoogleAuthError; expected secret://projects/P"
-    ) as stopped:
-        read_secret("secret://projects/other")
+def test_nothing_of_a_secret_but_its_reference_is_shown_or_pickled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KAMIFLOW_TEST", "hunter2")
+    secret = Secret("env://KAMIFLOW_TEST")
+    secret.value()
+    raw = pickle.dumps(secret)
+    assert b"hunter2" not in raw
+    assert "hunter2" not in f"{secret} {secret!r} {[secret]}"
+    again = pickle.loads(raw)  # noqa: S301 - pickled above
+    assert again == secret and hash(again) == hash(secret)
+    assert again.value() == "hunter2"
+    with pytest.raises(SecretError, match="by reference") as stopped:
+        Secret("hunter2")
     assert "hunter2" not in str(stopped.value)
