@@ -23,6 +23,7 @@ from tests.stack.session import Session
 if TYPE_CHECKING:
     from tests.stack.databases import Database
     from tests.stack.debezium import Connector, Debezium
+    from tests.stack.spanner_databases import SpannerDatabase
     from tests.stack.topics import PubSubTopic, Topics
 
 _Server = TypeVar("_Server", bound=servers.Server)
@@ -105,6 +106,12 @@ def pubsub(stack_session: Session) -> servers.PubSub:
 
 
 @pytest.fixture(scope="session")
+def spanner(stack_session: Session) -> servers.Spanner:
+    """The Spanner emulator."""
+    return _server(stack_session, "spanner", servers.Spanner)
+
+
+@pytest.fixture(scope="session")
 def bigquery(stack_session: Session) -> servers.BigQuery:
     """An emulator of BigQuery."""
     return _server(stack_session, "bigquery", servers.BigQuery)
@@ -170,6 +177,18 @@ def postgres_database(postgres: servers.Postgres) -> Iterator[Database]:
     with ExitStack() as stack:
         database = stack.enter_context(fresh_postgres_database(postgres))
         stack.callback(postgres.repair)
+        yield database
+
+
+@pytest.fixture
+def spanner_database(
+    spanner: servers.Spanner, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SpannerDatabase]:
+    """An empty database of this test; SPANNER_EMULATOR_HOST names the emulator meanwhile."""
+    from tests.stack.spanner_databases import fresh_spanner_database
+
+    monkeypatch.setenv("SPANNER_EMULATOR_HOST", spanner.address)
+    with fresh_spanner_database(spanner) as database:
         yield database
 
 

@@ -14,6 +14,7 @@ _MODULES = (
     "mysql",
     "postgres",
     "pubsub",
+    "spanner",
     "bigquery",
     "connect",
     "beam_java",

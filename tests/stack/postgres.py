@@ -27,6 +27,7 @@ _SETTINGS = {
     "wal_level": "logical",
     "max_replication_slots": "20",
     "max_wal_senders": "20",
+    "max_prepared_transactions": "10",
     # The data are thrown away; a machine that loses power loses nothing of worth.
     "fsync": "off",
     "shared_buffers": "32MB",

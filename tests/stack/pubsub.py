@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.stack.asking import http
-from tests.stack.command import run
+from tests.stack.google_cloud_cli import newest_file
 from tests.stack.jdk import java, small_jvm
-from tests.stack.part import Command, Context, Endpoints, Missing, Part, Plan, StackError
+from tests.stack.part import Command, Context, Endpoints, Part, Plan
 
 JAVA = 11
 PROJECT = "kamiflow"
@@ -50,30 +47,7 @@ class PubSub(Part):
 
 def _jar() -> Path:
     """The newest emulator of the machine; Missing when there is none."""
-    for folder in _roots():
-        if jars := sorted(folder.glob(_JARS)):
-            return jars[-1]
-    message = (
-        "the emulator of Pub/Sub was not found: run `gcloud components install pubsub-emulator`, "
-        "or install the package google-cloud-cli-pubsub-emulator; a Google Cloud CLI that is not "
-        "on the PATH is named by CLOUDSDK_ROOT_DIR"
-    )
-    raise Missing(message)
-
-
-def _roots() -> Iterator[Path]:
-    if root := os.environ.get("CLOUDSDK_ROOT_DIR"):
-        yield Path(root)
-    for name in ("/usr/lib/google-cloud-sdk", "~/google-cloud-sdk", "/opt/google-cloud-sdk"):
-        yield Path(name).expanduser()
-    if program := shutil.which("gcloud"):
-        yield Path(program).resolve().parents[1]
-        # It knows, but takes seconds to say so.
-        try:
-            said = run([program, "info", "--format=value(installation.sdk_root)"])
-        except StackError:
-            return
-        yield Path(said.strip())
+    return newest_file(_JARS, "pubsub-emulator")
 
 
 PART = PubSub()

@@ -206,6 +206,19 @@ class PubSub(Server):
         return self.text("project")
 
 
+class Spanner(Server):
+    """Google's emulator of Spanner. What it holds is gone after `stop` and `kill`."""
+
+    @property
+    def address(self) -> str:
+        """What SPANNER_EMULATOR_HOST is set to."""
+        return self.text("address")
+
+    @property
+    def project(self) -> str:
+        return self.text("project")
+
+
 class BigQuery(Server):
     """An emulator of BigQuery."""
 
