@@ -112,9 +112,7 @@ def _of_source(warehouse: Warehouse, source: Source) -> Iterator[Change]:
             yield from _added(warehouse, source.name, name, columns)
     ddl = tables.change_log_of(tables.SCHEMA_CHANGES)
     if ddl not in there:
-        layout: tuple[tables.Column, ...] = tables.MYSQL_SOURCE
-        if source.dialect == "postgresql":
-            layout = tables.POSTGRESQL_SOURCE
+        layout = tables.SOURCE_LAYOUTS[source.connector]
         sql = create_log(source.name, ddl, tables.change_log_columns(layout))
         yield Change("create", f"{source.name}.{ddl}", (sql,))
 

@@ -282,8 +282,8 @@ class Compactor:
         return columns_sql(self.table, there, self.renamed)
 
     def _anchor(self) -> Anchor | None:
-        is_postgresql = self.table.source.dialect == "postgresql"
-        return anchor_of(self.warehouse, self.relations) if is_postgresql else None
+        has_transactions = self.table.source.has_postgresql_log
+        return anchor_of(self.warehouse, self.relations) if has_transactions else None
 
     def _log_columns(self) -> tuple[tables.Column, ...]:
         return tables.change_log_columns(self.table.source_columns)

@@ -23,7 +23,7 @@ class Relations(NamedTuple):
 
     @classmethod
     def of(cls, table: ConfiguredTable) -> Relations:
-        return cls(table.dataset, table.name, table.source.dialect == "postgresql")
+        return cls(table.dataset, table.name, table.source.has_postgresql_log)
 
     @property
     def full_name(self) -> str:

@@ -39,6 +39,7 @@ class Source:
         tables: names or patterns (`*`, `?`); PostgreSQL's may be `schema.name`.
         exclude: the same, for what is left out; `table.column` leaves a column out.
         database: the database's name, where `url` does not say it.
+        polled: its changes are polled by pipelines.audit_columns, and not read from its log.
     """
 
     name: str
@@ -50,9 +51,22 @@ class Source:
     database: str | None = None
     options: Mapping[str, TableOptions] = dataclasses.field(default_factory=dict)
     keep_deleted_days: int = DEFAULT_KEEP_DELETED_DAYS
+    polled: bool = False
+
+    @property
+    def connector(self) -> str:
+        """Who wrote the change log, as `kami.tables.SOURCE_LAYOUTS` calls them."""
+        return "audit_columns" if self.polled else self.dialect
+
+    @property
+    def has_postgresql_log(self) -> bool:
+        """Whether changes have PostgreSQL's coordinates, and lack what it does not send."""
+        return self.connector == "postgresql"
 
     @property
     def dialect(self) -> Dialect:
+        if self.type == "spanner":
+            return "spanner"
         return "postgresql" if self.type == "postgresql" else "mysql"
 
     def table_options(self, table: str) -> TableOptions:

@@ -27,9 +27,10 @@ SOURCE_KEYS = (
     "database",
     "options",
     "keep_deleted_days",
+    "polled",
 )
 TABLE_KEYS = ("key", "renamed", "fresh_within_minutes")
-TYPES = ("mysql", "mariadb", "postgresql")
+TYPES = ("mysql", "mariadb", "postgresql", "spanner")
 NAME = r"[A-Za-z_][A-Za-z0-9_]{0,254}"
 
 
@@ -98,12 +99,19 @@ def _source(keys: Mapping) -> Source:
             "a source has either `url`, the address of its database, or `ddl`, a file of "
             "CREATE TABLE statements",
         )
+    kind = keys.required("type").one_of(TYPES)
+    if kind == "spanner" and ddl is not None:
+        raise refusal(
+            keys.node,
+            "a source of Spanner has `url`, spanner:PROJECT/INSTANCE/DATABASE: its CREATE TABLE "
+            "statements are not read from files",
+        )
     tables, exclude = keys.optional("tables"), keys.optional("exclude")
     options, days = keys.optional("options"), keys.optional("keep_deleted_days")
-    database = keys.optional("database")
+    database, polled = keys.optional("database"), keys.optional("polled")
     return Source(
         name=keys.required("name").matching(NAME, "a name of letters, digits and _"),
-        type=keys.required("type").one_of(TYPES),
+        type=kind,
         url=url.text(address=True) if url else None,
         ddl=ddl.beside(ddl.text()) if ddl else None,
         tables=tables.texts() if tables else ("*",),
@@ -115,6 +123,7 @@ def _source(keys: Mapping) -> Source:
         if options
         else {},
         keep_deleted_days=days.count() if days else DEFAULT_KEEP_DELETED_DAYS,
+        polled=polled.flag() if polled else False,
     )
 
 

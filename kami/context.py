@@ -47,8 +47,7 @@ class ConfiguredTable:
     @property
     def source_columns(self) -> tuple[tables.Column, ...]:
         """The fields of the log's `source`."""
-        postgresql = self.source.dialect == "postgresql"
-        return tables.POSTGRESQL_SOURCE if postgresql else tables.MYSQL_SOURCE
+        return tables.SOURCE_LAYOUTS[self.source.connector]
 
 
 class Context:

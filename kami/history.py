@@ -69,7 +69,7 @@ def create_history(
         # A column that the source has dropped and got again may be in one of the two only.
         has = [name for name in has if name in kept]
     anchor = None
-    if table.source.dialect == "postgresql":
+    if table.source.has_postgresql_log:
         anchor = anchor_of(warehouse, relations)
     wanted = history_sql(table, logs, snapshots, has, anchor, renamed)
     name = tables.history_of(table.name)

@@ -14,6 +14,7 @@ from kami.information_schema_postgresql import read_postgresql
 from kami.schema import SourceTable
 
 CONNECT_SECONDS = 15
+SPANNER = "spanner:"
 _DRIVERS = {
     "mysql": "mysql+pymysql",
     "mariadb": "mysql+pymysql",
@@ -37,6 +38,10 @@ def read_live(
         ConfigurationError: the address cannot be used.
         UnreachableError: the database does not answer, or refuses the user.
     """
+    if url.startswith(SPANNER):
+        from kami.information_schema_spanner import read_spanner
+
+        return read_spanner(url)
     try:
         address = make_url(url)
         address = address.set(drivername=_DRIVERS.get(address.drivername, address.drivername))
@@ -47,7 +52,8 @@ def read_live(
         message = (
             "`url` is no address of a database; expected "
             "mysql+pymysql://USER:PASSWORD@HOST/DATABASE "
-            "or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+            "or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE "
+            "or spanner:PROJECT/INSTANCE/DATABASE"
         )
         raise ConfigurationError(message) from None
     if backend not in ("mysql", "mariadb", "postgresql"):

@@ -180,8 +180,8 @@ class Materialiser:
         return self._reason_in_new_rows(before)
 
     def _reason_in_new_rows(self, since: datetime.datetime) -> str:
-        postgresql = self.table.source.dialect == "postgresql"
-        anchor = anchor_of(self.warehouse, self.relations) if postgresql else None
+        has_transactions = self.table.source.has_postgresql_log
+        anchor = anchor_of(self.warehouse, self.relations) if has_transactions else None
         (row,) = self.warehouse.query(
             render(
                 "materialise_reasons.sql.jinja",

@@ -5,6 +5,8 @@ The log may bring changes from before the read later: then the same view is what
 
 from __future__ import annotations
 
+import datetime
+
 from kami import tables as names
 from kami.compaction_sql import Relations, render, sql
 from kami.context import ConfiguredTable
@@ -41,6 +43,12 @@ def as_of_views(warehouse: Warehouse, table: ConfiguredTable, moment: Moment) ->
 
 def state_of_the_log(warehouse: Warehouse, table: ConfiguredTable, moment: Moment) -> str:
     """What to know of the log where rows differ: whether it has come to the read at all."""
+    if moment.polled_at is not None:
+        return (
+            f"the log of {table.full_name} has what pipelines.audit_columns has polled: a change "
+            "comes with its next poll, a deleted row with its next sweep (--sweep_every); wait "
+            "longer with --wait-seconds"
+        )
     known = _order_key(warehouse, table, moment.seen or moment.position)
     own = _newest(warehouse, table, names.change_log_of(table.name))
     newest = own
@@ -75,6 +83,8 @@ def _logs_as_of(warehouse: Warehouse, table: ConfiguredTable, moment: Moment) ->
     """SQL of the log's rows that the read saw."""
     highest = _order_key(warehouse, table, moment.position)
     relations = Relations.of(table)
+    if moment.polled_at is not None:
+        return [_polled_before(relations, highest, moment.polled_at), relations.log]
     if moment.xmax is not None:
         running = [one % 2**32 for one in moment.in_progress]
         template = "reconcile_log.sql.jinja"
@@ -92,6 +102,18 @@ def _logs_as_of(warehouse: Warehouse, table: ConfiguredTable, moment: Moment) ->
         )
         for cut in dict.fromkeys(cuts)
     ]
+
+
+def _polled_before(relations: Relations, highest: str, at: datetime.datetime) -> str:
+    """SQL of the rows of a polled log that the read saw.
+
+    A delete has the place right behind the row's last change, whenever it came to pass.
+    """
+    text = (
+        "(SELECT * FROM {{ log }} WHERE `_order_key` <= {{ cut | literal }} "
+        "AND (`op` <> 'd' OR `ts_ms` <= {{ at | timestamp }}))"
+    )
+    return sql(text, log=relations.log, cut=highest, at=at)
 
 
 def _transactions(

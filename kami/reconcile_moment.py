@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 from collections.abc import Iterator
 
 import sqlalchemy
@@ -31,13 +32,15 @@ class Moment:
     `position`: no change after this place of the log is part of the read, as text. `seen`: all
     changes up to this one are; the same as `position` where nothing was committed in between, None
     where it is not known. PostgreSQL: of the changes, those are part of the read whose transaction
-    is older than `xmax` and not in `in_progress`.
+    is older than `xmax` and not in `in_progress`. `polled_at`: when the read began, of a source
+    whose changes are polled; its position is the order key of that time.
     """
 
     position: str
     seen: str | None = None
     xmax: int | None = None
     in_progress: tuple[int, ...] = ()
+    polled_at: datetime.datetime | None = None
 
 
 @contextlib.contextmanager
@@ -54,6 +57,12 @@ def consistent_read(source: Source) -> Iterator[tuple[sqlalchemy.Connection, Mom
             "give `url`, or compare with a file: --against FILE.json"
         )
         raise ConfigurationError(message)
+    if source.dialect == "spanner":
+        message = (
+            f"source {source.name!r} is of Spanner, whose tables are not read to be compared yet; "
+            "compare with a file: --against FILE.json"
+        )
+        raise ConfigurationError(message)
     address = make_url(source.url)
     address = address.set(drivername=_DRIVERS.get(address.drivername, address.drivername))
     engine = sqlalchemy.create_engine(
@@ -67,6 +76,8 @@ def consistent_read(source: Source) -> Iterator[tuple[sqlalchemy.Connection, Mom
         with engine.connect() as connection:
             # AUTOCOMMIT, so that the one BEGIN is ours; what is open at the end is rolled back.
             moment = begin(connection)
+            if source.polled:
+                moment = polled_moment(connection, source)
             yield connection, moment
             connection.exec_driver_sql("ROLLBACK")
     except sqlalchemy.exc.OperationalError as error:
@@ -87,6 +98,19 @@ def begin_postgresql(connection: sqlalchemy.Connection) -> Moment:
     running = tuple(int(one) for one in parts[2].split(",") if one)
     position = str(_only(connection, "SELECT pg_current_wal_lsn()::text"))
     return Moment(position, seen, int(parts[1]), running)
+
+
+def polled_moment(connection: sqlalchemy.Connection, source: Source) -> Moment:
+    """The moment of a read that has begun, of a source whose log has no places of the database's:
+    by the database's clock."""
+    if source.dialect == "postgresql":
+        query = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
+    else:
+        query = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"
+    micros = int(str(_only(connection, query)))
+    position = f"{0:04x}/{micros:016x}/{'f' * 16}/{'f' * 8}"
+    began = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+    return Moment(position, position, polled_at=began + datetime.timedelta(microseconds=micros))
 
 
 def begin_mysql(connection: sqlalchemy.Connection) -> Moment:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
-Dialect = Literal["mysql", "postgresql"]
+Dialect = Literal["mysql", "postgresql", "spanner"]
 """Whose types a table has; MariaDB's are MySQL's."""
 
 
@@ -39,7 +39,8 @@ class SourceTable:
     """A table of a source.
 
     Args:
-        schema: PostgreSQL's schema; in MySQL the database, or "" where a DDL file says none.
+        schema: PostgreSQL's schema; Spanner's, "" for the default one; in MySQL the database, or ""
+            where a DDL file says none.
         primary_key: the columns' names in the key's order; empty for a table without one.
         dialect: whose types the columns have.
         replica_identity: PostgreSQL's, where live: d (default), n (nothing), f (full), i (index).

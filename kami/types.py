@@ -37,6 +37,7 @@ Form = Literal[
 NUMERIC_DIGITS, NUMERIC_SCALE = 29, 9
 """BigQuery's NUMERIC: digits before the point, and after it."""
 BIGNUMERIC_DIGITS, BIGNUMERIC_SCALE = 38, 38
+_MICROSECOND_TEXT = len("2026-01-01T00:00:00.000000")
 DUCKDB_DIGITS = 38
 """Of a decimal in DuckDB."""
 
@@ -56,6 +57,7 @@ class WarehouseType:
         out_of_line: PostgreSQL may store it outside of the row, and then Debezium may send a
             placeholder for a value that an update left as it was.
         infinite: a date or time that may be the text infinity.
+        nanoseconds: a time whose text may have more digits than the warehouse reads.
     """
 
     bigquery: str
@@ -64,6 +66,7 @@ class WarehouseType:
     scale: int | None = None
     out_of_line: bool = False
     infinite: bool = False
+    nanoseconds: bool = False
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -90,6 +93,8 @@ class WarehouseType:
                 f"CASE {text_sql} WHEN 'infinity' THEN '{last}' WHEN '-infinity' THEN '{first}' "
                 f"ELSE {text_sql} END"
             )
+        if self.nanoseconds:
+            text_sql = f"CONCAT(RTRIM(SUBSTR({text_sql}, 1, {_MICROSECOND_TEXT}), 'Z'), 'Z')"
         return _FROM_TEXT[self.form].format(text=text_sql)
 
     def key_text(self, json_sql: str) -> str:
@@ -195,12 +200,10 @@ def warehouse_type(column: SourceColumn, dialect: Dialect) -> WarehouseType:
     """
     from kami.types_mysql import mysql_type
     from kami.types_postgresql import postgresql_type
+    from kami.types_spanner import spanner_type
 
-    found = (
-        mysql_type(column.source_type)
-        if dialect == "mysql"
-        else postgresql_type(column.source_type)
-    )
+    of = {"mysql": mysql_type, "postgresql": postgresql_type, "spanner": spanner_type}
+    found = of[dialect](column.source_type)
     if found is None:
         message = (
             f"the column {column.name!r} has the type {column.source_type!r}, of which Debezium "

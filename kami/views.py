@@ -95,7 +95,7 @@ def view_columns(
                 type=kind,
                 names=tuple(names),
                 default=None if column.default is None else _default(kind, column.default),
-                toast=table.source.dialect == "postgresql"
+                toast=table.source.has_postgresql_log
                 and kind.out_of_line
                 and column.name not in table.key,
             )
@@ -186,7 +186,7 @@ def newest_rows_sql(
         name=literal(table.name),
         columns=columns,
         toast=[column for column in columns if column.toast],
-        anchors=table.source.dialect == "postgresql",
+        anchors=table.source.has_postgresql_log,
         old_key="CONCAT('[', " + ", ',', ".join(texts) + ", ']')",
         bookkeeping=bookkeeping,
         deleted=deleted,

@@ -84,7 +84,7 @@ def warnings(table: ConfiguredTable) -> list[str]:
             columns.setdefault(note, []).append(column.name)
     found = [f"{table.full_name}: {', '.join(names)}: {note}" for note, names in columns.items()]
     unsent = [column.name for column in table.table.columns if column.generated]
-    if unsent and table.source.dialect == "postgresql":
+    if unsent and table.source.has_postgresql_log:
         found.append(
             f"{table.full_name}: {', '.join(unsent)}: PostgreSQL does not publish what it "
             "generates: it is NULL in changes; leave it out with `exclude`"
