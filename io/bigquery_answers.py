@@ -19,6 +19,7 @@ from pipeline_io.bigquery_errors import (
     shown,
     unavailable_error,
 )
+from pipeline_io.bigquery_upsert import PSEUDO
 
 _Response: Any = types.AppendRowsResponse.pb()
 # google.rpc.Status.
@@ -128,11 +129,13 @@ def gave_up(config: BigQueryConfig, table: str, what: str, answer: Answer) -> Bi
 
 
 def check_columns(table: str, names: Sequence[str], columns: frozenset[str]) -> None:
-    """BigQuery told of a table's columns: new ones are no matter of rows that are written.
+    """BigQuery told of a table's columns: new ones are no matter of rows that are written, and
+    pseudo columns are none.
 
     Raises BigQuerySchemaError for one that the rows have and the table has no more.
     """
-    if lacking := [name for name in names if name.casefold() not in columns]:
+    own = [name for name in names if name not in PSEUDO]
+    if lacking := [name for name in own if name.casefold() not in columns]:
         said = f"no {', '.join(map(repr, lacking))} any more"
         raise columns_error(table, said)
 

@@ -11,6 +11,9 @@ import numpy as np
 import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import types
 
+from pipeline_io.bigquery_upsert import CHANGE_TYPE
+from pipeline_io.bigquery_upsert_rows import descriptor, serialized
+
 # Their stubs know less than they do.
 _ARROW: Any = pa
 _Request: Any = types.AppendRowsRequest.pb()
@@ -133,13 +136,23 @@ def parts(piece: Piece, most_bytes: int) -> Iterator[Piece]:
 
 def request(rows: pa.RecordBatch, stream: str, is_first: bool, offset: int | None) -> bytes:
     """A serialised AppendRowsRequest. Only the first of a call names the stream and the columns."""
+    body: bytes
     made = _Request()
     if is_first:
         made.write_stream = stream
         made.trace_id = _TRACE
-        made.arrow_rows.writer_schema.serialized_schema = rows.schema.serialize().to_pybytes()
+        if CHANGE_TYPE in rows.schema.names:
+            of_rows = descriptor(rows.schema).SerializeToString()
+            made.proto_rows.writer_schema.proto_descriptor.MergeFromString(of_rows)
+        else:
+            schema = rows.schema.serialize().to_pybytes()
+            made.arrow_rows.writer_schema.serialized_schema = schema
     if offset is not None:
         made.offset.value = offset
+    if CHANGE_TYPE in rows.schema.names:
+        made.proto_rows.rows.serialized_rows.extend(serialized(rows))
+        body = made.SerializeToString()
+        return body
     made.arrow_rows.rows.serialized_record_batch = rows.serialize().to_pybytes()
-    body: bytes = made.SerializeToString()
+    body = made.SerializeToString()
     return body

@@ -56,6 +56,28 @@ def check_layout(
         raise ValueError(message)
 
 
+def check_key(name: str, present: bigquery.Table, key: Sequence[str]) -> None:
+    """Raises BigQuerySchemaError where a table that was there has another primary key, or none."""
+    constraints = present.table_constraints
+    found = constraints.primary_key if constraints is not None else None
+    has = list(found.columns) if found is not None else []
+    if {each.casefold() for each in has} == {each.casefold() for each in key}:
+        return
+    columns = ", ".join(f"`{each}`" for each in key)
+    if has:
+        message = (
+            f"the BigQuery table {name} has the primary key ({', '.join(has)}), and its rows are "
+            f"changed by ({', '.join(key)}): declare the same PRIMARY KEY, or ALTER TABLE `{name}` "
+            f"DROP PRIMARY KEY, ADD PRIMARY KEY ({columns}) NOT ENFORCED"
+        )
+    else:
+        message = (
+            f"the BigQuery table {name} has no primary key to change rows by; run ALTER TABLE "
+            f"`{name}` ADD PRIMARY KEY ({columns}) NOT ENFORCED"
+        )
+    raise BigQuerySchemaError(message)
+
+
 def tell_of_layout(wanted: bigquery.Table, present: bigquery.Table) -> None:
     """Warns where a table that was there has another layout: rows are right, queries cost more."""
     partitioning = present.time_partitioning

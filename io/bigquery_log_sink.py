@@ -20,6 +20,7 @@ from pipeline_io.bigquery_rows import Fitting
 from pipeline_io.bigquery_streams import end_if_there
 from pipeline_io.bigquery_tables import Tables
 from pipeline_io.bigquery_types import ColumnType, arrow_schema
+from pipeline_io.bigquery_upsert import CHANGE_FIELDS, Upserting
 
 # The names of a stream and a few fields of a request, beside the rows.
 _HEAD_BYTES = 1_000
@@ -92,18 +93,27 @@ class BigQueryLogSink:
         *,
         partition_by: str | None = None,
         cluster_by: Sequence[str] = (),
+        upserting: Upserting | None = None,
     ) -> None:
         """Makes the dataset and the table where they are not there, and adds missing columns.
 
         columns: names with types as BigQuery's DDL writes them, `_key STRING`. partition_by: by the
-        day of this column. cluster_by: up to four columns, the most important one first.
+        day of this column. cluster_by: up to four columns, the most important one first. upserting:
+        rows are changes, with the columns CHANGE_TYPE and SEQUENCE besides.
 
         Raises BigQuerySchemaError for a column that is there with another type, other
         BigQueryErrors, and ValueError for a layout that BigQuery does not have.
         """
-        parsed = self._api().ensure(name, columns, partition_by, cluster_by)
+        if upserting is not None and self.config.has_offsets:
+            message = (
+                f"rows of {self.config.table_name(name)} are changes, which BigQuery takes in its "
+                "default stream alone: leave out exactly_once and pending"
+            )
+            raise ValueError(message)
+        parsed = self._api().ensure(name, columns, partition_by, cluster_by, upserting)
         self._send_waiting(name)
-        self._tables[name] = _Table(arrow_schema(parsed))
+        fields = [*arrow_schema(parsed), *(CHANGE_FIELDS if upserting is not None else ())]
+        self._tables[name] = _Table(pa.schema(fields))
 
     def table_columns(self, name: str) -> list[tuple[str, ColumnType]] | None:
         """The columns that a table has; None where it is not there. Raises BigQueryError."""

@@ -12,6 +12,7 @@ from pipeline_io.bigquery_config import BigQueryConfig
 from pipeline_io.bigquery_errors import BigQueryAccessError, BigQuerySchemaError
 from pipeline_io.bigquery_log_sink import BigQueryLogSink
 from pipeline_io.bigquery_types import ColumnType, parse_type
+from pipeline_io.bigquery_upsert import Upserting, check_upserting
 
 Columns = list[tuple[str, ColumnType]]
 
@@ -33,7 +34,9 @@ class Evolution(enum.Enum):
 class RowTable:
     """A table and the columns that its rows have, with types as BigQuery's DDL writes them.
 
-    create: whether it may be made. partition_by, cluster_by: BigQueryLogSink.ensure_table's.
+    create: whether it may be made. partition_by, cluster_by: BigQueryLogSink.ensure_table's; a
+    table whose rows are changes is clustered by its key unless told otherwise. upserting: None
+    appends rows.
 
     Raises ValueError: a type or a layout that BigQuery does not have.
     """
@@ -45,8 +48,13 @@ class RowTable:
     partition_by: str | None = None
     cluster_by: tuple[str, ...] = ()
     evolution: Evolution = Evolution.FAIL
+    upserting: Upserting | None = None
 
     def __post_init__(self) -> None:
+        if self.upserting is not None:
+            check_upserting(self.name, self.types(), self.upserting)
+            if not self.cluster_by:
+                object.__setattr__(self, "cluster_by", self.upserting.clustering())
         check_layout(self.name, self.types(), self.partition_by, self.cluster_by)
 
     def __str__(self) -> str:
@@ -64,6 +72,9 @@ class RowTable:
         """The CREATE TABLE statement of BigQuery that makes it."""
         types = dict(self.types())
         columns = ", ".join(f"`{name}` {of}" for name, of in types.items())
+        if self.upserting is not None:
+            key = ", ".join(f"`{name}`" for name in self.upserting.key)
+            columns += f", PRIMARY KEY ({key}) NOT ENFORCED"
         made = f"CREATE TABLE `{self.path}` ({columns})"
         if self.partition_by is not None:
             kind = types[self.partition_by].kind
@@ -71,6 +82,9 @@ class RowTable:
             made += f" PARTITION BY {by if kind == 'DATE' else f'{kind}_TRUNC({by}, DAY)'}"
         if self.cluster_by:
             made += f" CLUSTER BY {', '.join(f'`{name}`' for name in self.cluster_by)}"
+        if self.upserting is not None and self.upserting.staleness_seconds is not None:
+            seconds = self.upserting.staleness_seconds
+            made += f" OPTIONS (max_staleness = INTERVAL {seconds} SECOND)"
         return made
 
 
@@ -116,6 +130,7 @@ def open_table(sink: BigQueryLogSink, table: RowTable, *, tells: bool = False) -
         [(name, str(of)) for name, of in wanted],
         partition_by=_kept(table.partition_by, wanted),
         cluster_by=[name for name in table.cluster_by if _kept(name, wanted)],
+        upserting=table.upserting,
     )
     return wanted
 

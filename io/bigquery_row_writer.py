@@ -19,6 +19,7 @@ from pipeline_io.bigquery_log import NAMESPACE
 from pipeline_io.bigquery_log_sink import BigQueryLogSink
 from pipeline_io.bigquery_row_shape import shaped_rows
 from pipeline_io.bigquery_row_table import Columns, RowTable, open_table
+from pipeline_io.bigquery_upsert import change_rows, stored_part
 from pipeline_io.record_schema import REFUSED_ROWS
 
 LEFT_OUT = "left_out"
@@ -43,6 +44,7 @@ class _WriteRows(beam.DoFn):
         self._counters = {name: Metrics.counter(NAMESPACE, name) for name in (*_COUNTS, LEFT_OUT)}
         self._sink: BigQueryLogSink | None = None
         self._columns: Columns | None = None
+        self._without_order: list[Refused] = []
 
     def setup(self) -> None:
         self._sink = BigQueryLogSink.of(self.table.config)
@@ -53,6 +55,7 @@ class _WriteRows(beam.DoFn):
             # The bundle before has failed: what it left must not mix with its second try.
             self.teardown()
             self.setup()
+        self._without_order = []
 
     def process(
         self,
@@ -64,11 +67,23 @@ class _WriteRows(beam.DoFn):
         if self._columns is None:
             self._columns = open_table(sink, self.table)
         payload = cast("pa.StructArray", element.column("payload"))
-        shaped = shaped_rows(payload, self._columns)
+        stored = stored_part(payload, self.table.upserting)
+        shaped = shaped_rows(stored, self._columns)
         if shaped.left_out:
             self._counters[LEFT_OUT].inc(shaped.left_out)
         origin = _Origin(element.column("record"), timestamp, window)
-        sink.append(self.table.name, shaped.rows, mark=origin)
+        if self.table.upserting is None:
+            sink.append(self.table.name, shaped.rows, mark=origin)
+            return
+        attributes = cast("pa.StructArray", element.column("attributes"))
+        changes = change_rows(shaped.rows, payload, attributes, self.table.upserting)
+        name = self.table.name
+        for row, why in changes.refused:
+            self._without_order.append(Refused(name, element, row, "NoOrderKey", why, origin))
+            self._counters["refused"].inc()
+        if changes.rows.num_rows:
+            kept = origin._replace(record=origin.record.take(changes.places))
+            sink.append(name, changes.rows, mark=kept)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         sink = self._running()
@@ -78,7 +93,8 @@ class _WriteRows(beam.DoFn):
             for name, count in sink.take_counts().items():
                 self._counters[name].inc(count)
         batches: dict[int, list[Refused]] = defaultdict(list)
-        for one in sink.take_refused():
+        without_order, self._without_order = self._without_order, []
+        for one in [*sink.take_refused(), *without_order]:
             batches[id(one.rows)].append(one)
         for refused in batches.values():
             origin: _Origin = refused[0].mark
@@ -98,7 +114,7 @@ class _WriteRows(beam.DoFn):
 
 class WriteBigQueryRows(beam.PTransform[PCollection[pa.RecordBatch], PCollection[pa.RecordBatch]]):
     """Appends batches of SINK_ROWS, whose payload is a struct of the table's columns, each row at
-    least once; gives REFUSED_ROWS.
+    least once, or changes rows by their key; gives REFUSED_ROWS.
 
     A bundle ends when all of its rows are durable. While BigQuery is away, rows are sent again for
     the config's `retry_seconds`; then, or when the table may not be written to, or lacks columns

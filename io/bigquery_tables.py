@@ -10,8 +10,9 @@ import google.auth.exceptions
 import grpc
 from google.api_core import exceptions
 from google.cloud import bigquery
+from google.cloud.bigquery.table import PrimaryKey, TableConstraints
 
-from pipeline_io.bigquery_columns import check_layout, merged, tell_of_layout
+from pipeline_io.bigquery_columns import check_key, check_layout, merged, tell_of_layout
 from pipeline_io.bigquery_config import BigQueryConfig
 from pipeline_io.bigquery_errors import (
     Recovery,
@@ -23,6 +24,7 @@ from pipeline_io.bigquery_errors import (
 from pipeline_io.bigquery_outage import Outage
 from pipeline_io.bigquery_streams import waiting
 from pipeline_io.bigquery_types import ColumnType, parse_type, type_of
+from pipeline_io.bigquery_upsert import Upserting, check_upserting
 
 _CALL_SECONDS = 30.0
 _TOO_MANY_REQUESTS = 429
@@ -63,6 +65,7 @@ class Tables:
         columns: Sequence[tuple[str, str]],
         partition_by: str | None,
         cluster_by: Sequence[str],
+        upserting: Upserting | None = None,
     ) -> list[tuple[str, ColumnType]]:
         """Makes the dataset and the table, or adds the columns that it lacks; the columns' types.
 
@@ -79,6 +82,11 @@ class Tables:
             table.time_partitioning = bigquery.TimePartitioning(field=partition_by)
         if cluster_by:
             table.clustering_fields = list(cluster_by)
+        if upserting is not None:
+            check_upserting(name, parsed, upserting)
+            table.table_constraints = TableConstraints(PrimaryKey(list(upserting.key)), None)
+            if upserting.max_staleness is not None:
+                table.max_staleness = upserting.max_staleness
         while True:
             found = self._found(table)
             if found is None:
@@ -89,6 +97,8 @@ class Tables:
             found.schema = schema
             if self._has_changed(found):
                 break
+        if upserting is not None:
+            check_key(str(table.reference), found, upserting.key)
         tell_of_layout(table, found)
         return parsed
 

@@ -86,6 +86,12 @@ def classify(error: BaseException) -> Recovery:
 def _classify_driver_error(error: sqlalchemy.exc.DBAPIError, original: BaseException) -> Recovery:
     if error.connection_invalidated:
         return Recovery.RETRY
+    number = original.args[0] if original.args else None
+    # Before the state: that of most of MySQL's errors says nothing, or only that SQL was wrong.
+    if isinstance(number, int) and number in _MYSQL_TO_RETRY:
+        return Recovery.RETRY
+    if isinstance(number, int) and number in _MYSQL_OF_ACCESS:
+        return Recovery.ACCESS
     state = getattr(original, "sqlstate", None)
     if isinstance(state, str):
         for recovery, states in (
@@ -96,11 +102,6 @@ def _classify_driver_error(error: sqlalchemy.exc.DBAPIError, original: BaseExcep
             if state.startswith(states):
                 return recovery
         return Recovery.QUERY
-    number = original.args[0] if original.args else None
-    if isinstance(number, int) and number in _MYSQL_TO_RETRY:
-        return Recovery.RETRY
-    if isinstance(number, int) and number in _MYSQL_OF_ACCESS:
-        return Recovery.ACCESS
     if _TEXTS_OF_ACCESS.search(str(original)):
         return Recovery.ACCESS
     if _TEXTS_OF_QUERIES.search(str(original)):

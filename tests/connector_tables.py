@@ -10,7 +10,7 @@ MANY = 8
 
 def option_row(option: Option) -> str:
     default = str(option.default).lower() if isinstance(option.default, bool) else option.default
-    default = f"{default:g} s" if option.read is duration else default
+    default = f"{default:g} s" if option.read is duration and default is not None else default
     said = "required" if option.required else "" if default is None else f"`{default}`"
     text = option.help
     if option.choices:

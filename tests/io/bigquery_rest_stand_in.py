@@ -66,6 +66,8 @@ class RestStandIn:
         for name, table in self.tables.items():
             columns = {field["name"] for field in table["schema"]["fields"]}
             self.storage.columns[path_of(name)] = columns
+            key = table.get("tableConstraints", {}).get("primaryKey", {}).get("columns", [])
+            self.storage.keys[path_of(name)] = tuple(key)
 
     def answer(self, handler: http.server.BaseHTTPRequestHandler, body: Any) -> None:
         path = handler.path.partition("?")[0]

@@ -15,33 +15,21 @@ import grpc
 import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import types
 
+from tests.io.bigquery_append_answers import Scripted as Scripted
+from tests.io.bigquery_append_answers import refused, result
+from tests.io.bigquery_changes import CHANGE_TYPE, SEQUENCE, Changed, Messages, refusal
+
 Code = grpc.StatusCode
 StorageCode = types.StorageError.StorageErrorCode
 Rows = list[dict[str, Any]]
 
 _Request: Any = types.AppendRowsRequest.pb()
 _Response: Any = types.AppendRowsResponse.pb()
-_StorageError: Any = types.StorageError.pb()
-_Status: Any = type(_Response().error)
 _Type = types.WriteStream.Type
 _READ: Any = pa.ipc
 _CODES = {code.value[0]: code for code in Code}
 _SERVICE = "google.cloud.bigquery.storage.v1.BigQueryWrite"
 _LIMIT = 10_000_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Scripted:
-    """An answer to one append.
-
-    stored: whether its rows are stored all the same. ends: whether the call ends with it.
-    """
-
-    code: grpc.StatusCode
-    details: str = "scripted"
-    stored: bool = False
-    ends: bool = False
-    storage: int | None = None
 
 
 @dataclasses.dataclass
@@ -58,7 +46,8 @@ class Stream:
 class StandIn:
     """Keeps what is appended to its tables, and refuses what BigQuery refuses.
 
-    columns: by table, in the form `projects/../datasets/../tables/..`. script: answers for the
+    columns: by table, in the form `projects/../datasets/../tables/..`; keys: their primary keys.
+    changed: the tables whose rows are changes. script: answers for the
     appends that come next, in their order; None for the usual one. judge: why a row is refused.
     hides_row_errors: bad rows are told of by the status of their request alone. ends_calls: such a
     status ends the call. news: columns that
@@ -68,6 +57,8 @@ class StandIn:
     def __init__(self, port: int = 0) -> None:
         self.columns: dict[str, set[str]] = defaultdict(set)
         self.stored: dict[str, Rows] = defaultdict(list)
+        self.keys: dict[str, tuple[str, ...]] = {}
+        self.changed: dict[str, Changed] = {}
         self.streams: dict[str, Stream] = {}
         self.script: list[Scripted | None] = []
         self.judge: Callable[[dict[str, Any]], str | None] = lambda row: None
@@ -151,6 +142,8 @@ class StandIn:
                 self.requests.append(request)
                 scripted = self.script.pop(0) if self.script else None
             name = request.write_stream or name
+            if request.proto_rows.writer_schema.ByteSize():
+                schema = Messages(request.proto_rows.writer_schema.proto_descriptor)
             if request.arrow_rows.writer_schema.serialized_schema:
                 schema = _READ.read_schema(
                     pa.py_buffer(request.arrow_rows.writer_schema.serialized_schema)
@@ -171,7 +164,7 @@ class StandIn:
             with self._lock:
                 answer = self._append(request, name, schema)
         if scripted is not None:
-            answer = _refusal(scripted.code, scripted.details, scripted.storage)
+            answer = refused(scripted.code, scripted.details, scripted.storage)
         if self.news:
             for column in self.news:
                 answer.updated_schema.fields.add(name=column)
@@ -181,45 +174,50 @@ class StandIn:
     def _append(self, request: Any, name: str, schema: Any) -> Any:
         table, separator, stream_id = name.partition("/streams/")
         if not separator or table not in self.columns:
-            return _refusal(Code.NOT_FOUND, f"Requested entity was not found. Entity: {name}")
+            return refused(Code.NOT_FOUND, f"Requested entity was not found. Entity: {name}")
         if schema is None:
-            return _refusal(Code.INVALID_ARGUMENT, "The first request has no schema.")
+            return refused(Code.INVALID_ARGUMENT, "The first request has no schema.")
         if request.ByteSize() > _LIMIT:
-            return _refusal(Code.INVALID_ARGUMENT, f"{request.ByteSize()} bytes are too many.")
-        if set(schema.names) - self.columns[table]:
+            return refused(Code.INVALID_ARGUMENT, f"{request.ByteSize()} bytes are too many.")
+        if set(schema.names) - {CHANGE_TYPE, SEQUENCE} - self.columns[table]:
             details = f"Input schema has more fields than BigQuery schema. Entity: {name}"
-            return _refusal(
-                Code.INVALID_ARGUMENT, details, StorageCode.SCHEMA_MISMATCH_EXTRA_FIELDS
-            )
-        data = pa.py_buffer(request.arrow_rows.rows.serialized_record_batch)
-        rows = _READ.read_record_batch(data, schema).to_pylist()
+            return refused(Code.INVALID_ARGUMENT, details, StorageCode.SCHEMA_MISMATCH_EXTRA_FIELDS)
+        if isinstance(schema, Messages):
+            rows = schema.rows(request.proto_rows.rows.serialized_rows)
+        else:
+            data = pa.py_buffer(request.arrow_rows.rows.serialized_record_batch)
+            rows = _READ.read_record_batch(data, schema).to_pylist()
+        is_arrow = not isinstance(schema, Messages)
+        key = self.keys.get(table, ())
+        if said := refusal(rows, key, stream_id, is_arrow=is_arrow):
+            return refused(Code.INVALID_ARGUMENT, said)
         has_offset = request.HasField("offset")
         if stream_id == "_default":
             if has_offset:
-                return _refusal(Code.INVALID_ARGUMENT, "The default stream has no offsets.")
+                return refused(Code.INVALID_ARGUMENT, "The default stream has no offsets.")
             return self._row_errors(rows) or self._store(table, rows, None)
         stream = self.streams.get(name)
         if stream is None:
-            return _refusal(Code.NOT_FOUND, f"{name} is gone", StorageCode.STREAM_NOT_FOUND)
+            return refused(Code.NOT_FOUND, f"{name} is gone", StorageCode.STREAM_NOT_FOUND)
         if stream.is_ended:
-            return _refusal(Code.INVALID_ARGUMENT, "It has ended", StorageCode.STREAM_FINALIZED)
+            return refused(Code.INVALID_ARGUMENT, "It has ended", StorageCode.STREAM_FINALIZED)
         offset = request.offset.value if has_offset else len(stream.rows)
         if offset < len(stream.rows):
-            return _refusal(Code.ALREADY_EXISTS, f"Offset {offset} is there")
+            return refused(Code.ALREADY_EXISTS, f"Offset {offset} is there")
         if offset > len(stream.rows):
-            return _refusal(Code.OUT_OF_RANGE, f"Offset {offset}: {len(stream.rows)} rows")
+            return refused(Code.OUT_OF_RANGE, f"Offset {offset}: {len(stream.rows)} rows")
         if errors := self._row_errors(rows):
             return errors
         stream.rows += rows
         if stream.kind == _Type.PENDING:
-            return _result(offset)
+            return result(offset)
         return self._store(table, rows, offset)
 
     def _row_errors(self, rows: Rows) -> Any:
         errors = [(index, why) for index, row in enumerate(rows) if (why := self.judge(row))]
         if not errors:
             return None
-        answer = _refusal(Code.INVALID_ARGUMENT, "Errors found while processing rows.")
+        answer = refused(Code.INVALID_ARGUMENT, "Errors found while processing rows.")
         if not self.hides_row_errors:
             for index, why in errors:
                 answer.row_errors.add(index=index, code=1, message=why)
@@ -227,7 +225,9 @@ class StandIn:
 
     def _store(self, table: str, rows: Rows, offset: int | None) -> Any:
         self.stored[table] += rows
-        return _result(offset)
+        if rows and CHANGE_TYPE in rows[0]:
+            self.changed.setdefault(table, Changed(self.keys[table])).apply(rows)
+        return result(offset)
 
     def _scripted(self, name: str, call: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
@@ -274,18 +274,3 @@ class StandIn:
 
 def path_of(table: str) -> str:
     return f"projects/shop-1/datasets/shop/tables/{table}"
-
-
-def _result(offset: int | None) -> Any:
-    answer = _Response()
-    answer.append_result.SetInParent()
-    if offset is not None:
-        answer.append_result.offset.value = offset
-    return answer
-
-
-def _refusal(code: grpc.StatusCode, details: str, storage: int | None = None) -> Any:
-    answer = _Response(error=_Status(code=code.value[0], message=details))
-    if storage is not None:
-        answer.error.details.add().Pack(_StorageError(code=int(storage), error_message=details))
-    return answer

@@ -106,6 +106,9 @@ class Connector:
     """Whether a sink takes messages, which it may refuse one by one, and not lines."""
     typed: bool = False
     """Whether a sink takes its columns as they are, and no encoded rows."""
+    wants: Callable[[Mapping[str, OptionValue]], tuple[str, ...]] | None = None
+    """By its options, what a sink asks of change events: some of event_id, order_key, table, op;
+    None for what 'sink.headers' or 'sink.attributes' say."""
 
     def read_options(self, table: CreateTable) -> dict[str, OptionValue]:
         """The options of a table by name, checked, defaults filled in.

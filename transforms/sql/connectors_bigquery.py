@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from transforms.sql.connectors import JSON_OPTIONS, Connector, Option, Role, duration
+from transforms.sql.connectors import (
+    JSON_OPTIONS,
+    Connector,
+    Option,
+    OptionValue,
+    Role,
+    duration,
+)
+from transforms.sql.connectors_changes import DELETE_ON_OPTION, ORDER_KEY, wanted_of_deletes
 from transforms.sql.connectors_kafka_sink import key_columns, names_of
 
 SCHEMA_EVOLUTION = "sink.schema-evolution"
 EVOLUTIONS = ("add", "ignore", "fail")
+MODE, UPSERT, STALENESS = "sink.mode", "upsert", "sink.max-staleness"
 
 _MOST_CLUSTERED = 4
 
@@ -41,9 +51,20 @@ def _clustering(value: str) -> str:
     return value
 
 
+def _wanted(options: Mapping[str, OptionValue]) -> tuple[str, ...]:
+    """What is asked of change events where rows are changes: what they do, and their order."""
+    if options.get(MODE) != UPSERT:
+        return ()
+    wanted = wanted_of_deletes(options)
+    return wanted if ORDER_KEY in options else (*wanted, "order_key")
+
+
 BIGQUERY = Connector(
     name="bigquery",
-    help="A table of BigQuery, by the Storage Write API; every row is stored at least once.",
+    help=(
+        "A table of BigQuery, by the Storage Write API; every row is stored at least once, or "
+        "changes the one with its PRIMARY KEY."
+    ),
     roles=frozenset({Role.SINK}),
     options=(
         Option("project", "the id of the table's project", _project, required=True),
@@ -77,6 +98,25 @@ BIGQUERY = Connector(
             key_columns,
         ),
         Option(
+            MODE,
+            "what becomes of a row: it is appended, or changes the one with the same PRIMARY KEY",
+            default="append",
+            choices=("append", UPSERT),
+        ),
+        DELETE_ON_OPTION,
+        Option(
+            ORDER_KEY,
+            "of the mode upsert: the column, a STRING of up to four hexadecimal numbers with / "
+            "between them, that orders the changes of a key; if it is not given, the order key of "
+            "the change event does",
+        ),
+        Option(
+            STALENESS,
+            "of the mode upsert: how old what a query sees may be, of a table that is made; 0 if "
+            "it is not given: each query applies the changes that wait",
+            duration,
+        ),
+        Option(
             SCHEMA_EVOLUTION,
             "what is done for columns that the table lacks: add them to it, ignore them (rows are "
             "stored without), or fail before a record is read; --schema_evolution overrides it",
@@ -94,4 +134,5 @@ BIGQUERY = Connector(
     aliases={"project-name": "project"},
     messages=True,
     typed=True,
+    wants=_wanted,
 )

@@ -6,7 +6,7 @@ from transforms.sink_rows import ATTRIBUTES
 from transforms.sql.connectors import Option
 from transforms.sql.key_rows import KEY_FORMATS
 
-SINK_VALUE_FORMATS = ("json", "avro-confluent")
+SINK_VALUE_FORMATS = ("json", "avro-confluent", "debezium-avro-confluent")
 """What `value.format` may be for a sink."""
 
 
