@@ -40,8 +40,9 @@ proof: $(VENV)/.test ## Run N more random histories through the god view: make p
 
 install: $(VENV)/.run $(VENV)/.test $(VENV)/.lint ## Install everything that a contributor needs into .venv
 
-test: $(VENV)/.test native-if-possible ## Run the tests; flags of pytest go in ARGS="..."
-	@$(BIN)/python -m pytest $(ARGS)
+# One process has all tests of servers, the others share the rest file by file.
+test: $(VENV)/.test native-if-possible ## Run the tests; flags of pytest go in ARGS="...", WORKERS=0 is one process
+	@$(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist loadgroup $(ARGS)
 
 test-slow: $(VENV)/.test native-if-possible ## Run the tests of faults and of other runners, which take long
 	@$(BIN)/python -m pytest -m slow $(ARGS)

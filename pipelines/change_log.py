@@ -129,6 +129,7 @@ def run(options: PipelineOptions) -> None:
         config.job.decoder,
         config.bigquery_method,
         config.exactly_once,
+        config.fields,
     )
     job = LogJob(config, options, runner, target, uuid.uuid4().hex)
     sources = job.open_sources()

@@ -70,6 +70,7 @@ class KeepRefused(beam.DoFn):
     def __init__(self, target: LogTarget) -> None:
         project = target.warehouse.removeprefix(BIGQUERY)
         self.config = BigQueryConfig(project, target.source_name)
+        self.hides_rows = target.fields is not None
         self._sink: BigQueryLogSink | None = None
 
     def start_bundle(self) -> None:
@@ -89,7 +90,8 @@ class KeepRefused(beam.DoFn):
                 zip(rows, element.error_classes, element.messages, strict=True)
             )
         ]
-        self._sink.append(_DEAD_LETTERS, letters_of_refused(refused, utc_now()))
+        letters = letters_of_refused(refused, utc_now(), hides_rows=self.hides_rows)
+        self._sink.append(_DEAD_LETTERS, letters)
         count_refused(Counter(one.table.removesuffix(change_log_of("")) for one in refused))
 
     def finish_bundle(self) -> None:

@@ -43,19 +43,26 @@ class RefusedRow(Protocol):
     def message(self) -> str: ...
 
 
-def letters_of_refused(refused: Sequence[RefusedRow], now: datetime.datetime) -> pa.RecordBatch:
+def letters_of_refused(
+    refused: Sequence[RefusedRow], now: datetime.datetime, *, hides_rows: bool = False
+) -> pa.RecordBatch:
     """Rows of `_dead_letters`; the payload is the row as JSON, NULL where it is long.
+
+    hides_rows: neither the row nor what the warehouse says of it is told, since the log has
+    decrypted values; the topic has the record.
 
     Raises WarehouseError for a row of another table than a change log: without it the log is wrong.
     """
-    return pa.RecordBatch.from_pylist([_letter(one, now) for one in refused], schema=LETTER_SCHEMA)
+    letters = [_letter(one, now, hides_rows=hides_rows) for one in refused]
+    return pa.RecordBatch.from_pylist(letters, schema=LETTER_SCHEMA)
 
 
-def _letter(one: RefusedRow, now: datetime.datetime) -> Mapping[str, Any]:
+def _letter(one: RefusedRow, now: datetime.datetime, *, hides_rows: bool) -> Mapping[str, Any]:
     suffix = change_log_of("")
     if not one.table.endswith(suffix):
+        said = one.error_class if hides_rows else f"{one.error_class}: {one.message}"
         message = (
-            f"the warehouse refused a row of {one.table}: {one.error_class}: {one.message}; no "
+            f"the warehouse refused a row of {one.table}: {said}; no "
             "offset was committed behind it: mend the cause and run again"
         )
         raise WarehouseError(message)
@@ -68,7 +75,7 @@ def _letter(one: RefusedRow, now: datetime.datetime) -> Mapping[str, Any]:
         "topic_offset": row["_offset"],
         "order_key": row["_order_key"],
         "stage": _STAGE,
-        "error": f"{one.error_class}: {one.message}",
-        "payload": payload if len(payload) <= _MOST_CHARACTERS else None,
+        "error": one.error_class if hides_rows else f"{one.error_class}: {one.message}",
+        "payload": None if hides_rows or len(payload) > _MOST_CHARACTERS else payload,
         "at": now,
     }

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipelines.encryption_options import add_encryption_flags, fields_of
 from pipelines.options import FlagError, JobConfig, JobOptions
 from pipelines.warehouse_flags import SOURCE_NAME, add_once
+from transforms.encryption_rules import FieldRules
 
 KAFKA, RECORDING = "kafka", "recording:"
 DUCKDB, BIGQUERY = "duckdb:", "bigquery:"
@@ -86,6 +88,7 @@ class ChangeLogOptions(PipelineOptions):
             default=30.0,
             help="How often to look for new topics and partitions with --follow. Default: 30.",
         )
+        add_encryption_flags(parser)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +109,7 @@ class ChangeLogConfig:
     discovery_seconds: float = 30.0
     bigquery_method: BigQueryMethod = BigQueryMethod.NATIVE
     exactly_once: bool = False
+    fields: FieldRules | None = None
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> ChangeLogConfig:
@@ -125,6 +129,7 @@ class ChangeLogConfig:
             flags.discovery_seconds,
             BigQueryMethod(flags.bigquery_method),
             flags.exactly_once,
+            fields_of(flags),
         )
         config.check_source()
         config.check_warehouse()

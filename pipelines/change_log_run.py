@@ -33,6 +33,8 @@ from transforms.change_log_rows import ChangeLog, LogBatch
 from transforms.change_log_tables import TableNames
 from transforms.change_log_write import connector_of_log
 from transforms.dead_letters import Refusal
+from transforms.encryption_events import EventFields
+from transforms.encryption_rules import FieldRules
 
 ADDED_BY = "change_log"
 PARTITION_BY, CLUSTER_BY = "_ingested_at", ("_key", "_order_key")
@@ -45,6 +47,7 @@ class LogTarget:
 
     exactly_once: a record whose row the log has already is passed over, as long as the native
         method writes; with another one this is the matter of who writes.
+    fields: those that are decrypted or encrypted on their way; None where there are none.
     """
 
     warehouse: str
@@ -53,6 +56,7 @@ class LogTarget:
     decoder: str = "auto"
     bigquery_method: BigQueryMethod = BigQueryMethod.NATIVE
     exactly_once: bool = False
+    fields: FieldRules | None = None
 
     @property
     def writes_rows(self) -> bool:
@@ -89,7 +93,8 @@ class LogRun:
         self.order = EventOrder(OneSource(target.source_name, lives), self._stored)
         names = TableNames(warehouse_name, target.database)
         decoder = choose_decoder(target.decoder)
-        self._change_log = ChangeLog(schemas, decoder, self.order, names, now)
+        fields = None if target.fields is None else EventFields(target.fields)
+        self._change_log = ChangeLog(schemas, decoder, self.order, names, now, fields)
 
     def _open(self) -> None:
         target = self._target
@@ -151,7 +156,9 @@ class LogRun:
         self.sink.flush()
         refused = self._take_refused()
         if refused:
-            self.sink.append(_DEAD_LETTERS, letters_of_refused(refused, self._now()))
+            hides = self._target.fields is not None
+            letters = letters_of_refused(refused, self._now(), hides_rows=hides)
+            self.sink.append(_DEAD_LETTERS, letters)
             self.sink.flush()
             # A letter that is refused too cannot be kept anywhere.
             letters_of_refused(self._take_refused(), self._now())

@@ -12,6 +12,7 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline_io.audit_errors import AuditError
 from pipeline_io.bigquery_errors import BigQueryError
 from pipeline_io.database import DatabaseError
 from pipeline_io.files import FileWriteError
@@ -20,10 +21,12 @@ from pipeline_io.pubsub_errors import PubsubError
 from pipeline_io.recording import RecordingError
 from pipeline_io.schema_registry_errors import RegistryError
 from pipeline_io.secrets import SecretError
+from pipeline_io.spanner_errors import SpannerError
 from pipeline_io.splunk_errors import SplunkError
 from pipeline_io.warehouse_errors import WarehouseError
 from pipelines.options import FlagError, JobOptions, parse_options
 from pipelines.runner_flags import RunnerOptions
+from transforms.spanner_columns import SpannerChangeError
 from transforms.sql.beam_sql import BeamSqlError
 from transforms.sql.errors import SqlError, SqlErrors
 
@@ -31,6 +34,7 @@ WRONG_CONFIGURATION = 2
 FAILED = 1
 
 STOPS: tuple[type[Exception], ...] = (
+    AuditError,
     BeamSqlError,
     BigQueryError,
     DatabaseError,
@@ -40,6 +44,8 @@ STOPS: tuple[type[Exception], ...] = (
     RecordingError,
     RegistryError,
     SecretError,
+    SpannerChangeError,
+    SpannerError,
     SplunkError,
     WarehouseError,
 )

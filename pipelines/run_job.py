@@ -16,8 +16,10 @@ from apache_beam.runners.runner import PipelineResult
 from rich.console import Console
 
 from pipeline_io.kafka_fusion import steps_outside
+from pipeline_io.keysets import KeysReference
 from pipelines.bigquery_tables import check_evolution_flag, left_out_of
 from pipelines.dead_letter_sinks import check_place
+from pipelines.encryption_options import check_keys
 from pipelines.follow import FLINK_GOES_ON, follow, until_stopped
 from pipelines.job_pipeline import build
 from pipelines.lookups import check_lookup_texts, check_lookups, describe_lookup
@@ -129,7 +131,9 @@ def _run_job(
     values = used_values(script, config.values(**(more_values or {})))
     files = config.output_dir if config.sinks_are_files else None
     stand_ins = StandIns(config.recording, files)
-    text = MixedJobText(script, values, stand_ins=stand_ins, engine=config.sql_engine)
+    text = MixedJobText(
+        script, values, stand_ins=stand_ins, open_keys=KeysReference, engine=config.sql_engine
+    )
     job, plan = text.compile()
     check_lookup_texts(job, plan)
     check_sink_texts(job, plan)
@@ -159,6 +163,7 @@ def _run_job(
     sources = ready.open_sources()
     check_lookups(plan)
     check_sinks(plan, config.schema_evolution)
+    check_keys(job.session.keys)
     check_place(config.dead_letter_place)
     make_output_folder(config)
     console = Console()

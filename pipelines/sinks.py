@@ -1,4 +1,4 @@
-"""The sinks of a job: files, the terminal, topics of Kafka and of Pub/Sub, Splunk, BigQuery."""
+"""The sinks of a job: files, the terminal, topics, Splunk, BigQuery, tables of databases."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from apache_beam.pvalue import PCollection
 from pipeline_io.append_lines import AppendLines
 from pipeline_io.bigquery_row_writer import WriteBigQueryRows
 from pipeline_io.bigquery_row_writer import check as check_bigquery
+from pipeline_io.database_sink_writer import WriteDatabaseRows
+from pipeline_io.database_sink_writer import check as check_database
 from pipeline_io.files import WriteLines
 from pipeline_io.kafka_errors import KafkaConfigError
 from pipeline_io.kafka_write_check import check_topic
@@ -22,12 +24,16 @@ from pipeline_io.pubsub import WriteMessages
 from pipeline_io.pubsub_check import check as check_pubsub
 from pipeline_io.pubsub_config import PubsubConfig
 from pipeline_io.pubsub_dataflow import dataflow_writer
+from pipeline_io.spanner_row_writer import WriteSpannerRows
+from pipeline_io.spanner_row_writer import check as check_spanner
 from pipeline_io.splunk import WriteEvents
 from pipeline_io.splunk_check import check as check_splunk
 from pipeline_io.splunk_config import SplunkConfig
 from pipelines.bigquery_tables import row_table
+from pipelines.database_tables import check_address, database_table
 from pipelines.kafka_tables import kafka_cluster, schema_registry
 from pipelines.runners import PubSubWriter, Runner
+from pipelines.spanner_tables import spanner_table
 from transforms.dead_letters import Origin
 from transforms.refused import RefusedToDeadLetters
 from transforms.sql.beam_sql_job import MixedPlan
@@ -64,6 +70,12 @@ def topic_sink(sink: Table) -> TopicSink:
         raise SqlError(str(error), sink.node.this) from error
 
 
+def needs_registry(sink: Table) -> bool:
+    """Whether the keys or values of a topic's messages have a schema that is filed."""
+    formats = (sink_format(sink), sink.options.get("key.format"))
+    return any(str(each).endswith("avro-confluent") for each in formats)
+
+
 def pubsub_config(sink: Table) -> PubsubConfig:
     """The Pub/Sub topic that a table is. Raises SqlError."""
     try:
@@ -91,7 +103,7 @@ def check_sink_texts(job: Job, plan: Plan) -> None:
             match sink.connector.name:
                 case "kafka":
                     topic_sink(sink)
-                    if "avro-confluent" in (sink_format(sink), sink.options.get("key.format")):
+                    if needs_registry(sink):
                         schema_registry(sink)
                 case "pubsub":
                     pubsub_config(sink)
@@ -99,6 +111,11 @@ def check_sink_texts(job: Job, plan: Plan) -> None:
                     splunk_config(sink)
                 case "bigquery":
                     row_table(sink)
+                case "spanner":
+                    spanner_table(sink)
+                case "jdbc":
+                    database_table(sink)
+                    check_address(sink, job)
             SinkFormat(branch, None)
         except (SqlError, SqlErrors) as error:
             for one in errors_of(error):
@@ -112,14 +129,14 @@ def check_sink_texts(job: Job, plan: Plan) -> None:
 def check_sinks(plan: Plan, schema_evolution: str | None = None) -> None:
     """Asks each sink whether it can be written to, before a record is read.
 
-    schema_evolution: the flag's. Raises BigQueryError, KafkaError, PubsubError, RegistryError,
-    SplunkError.
+    schema_evolution: the flag's. Raises BigQueryError, DatabaseError, KafkaError, PubsubError,
+    RegistryError, SecretError, SpannerError, SplunkError.
     """
     for sink in plan.sinks():
         match sink.connector.name:
             case "kafka":
                 check_topic(topic_sink(sink))
-                if "avro-confluent" in (sink_format(sink), sink.options.get("key.format")):
+                if needs_registry(sink):
                     schema_registry(sink).check()
             case "pubsub":
                 check_pubsub(pubsub_config(sink))
@@ -127,6 +144,10 @@ def check_sinks(plan: Plan, schema_evolution: str | None = None) -> None:
                 check_splunk(splunk_config(sink))
             case "bigquery":
                 check_bigquery(row_table(sink, schema_evolution))
+            case "spanner":
+                check_spanner(spanner_table(sink))
+            case "jdbc":
+                check_database(database_table(sink))
 
 
 class SchemaRegistrar:
@@ -169,6 +190,10 @@ def write_rows(
             write = WriteEvents(splunk_config(sink))
         case "bigquery":
             write = WriteBigQueryRows(row_table(sink, schema_evolution))
+        case "spanner":
+            write = WriteSpannerRows(spanner_table(sink))
+        case "jdbc":
+            write = WriteDatabaseRows(database_table(sink))
         case _:
             message = f"no pipeline writes to the connector {sink.connector.name!r}"
             raise ValueError(message)

@@ -19,12 +19,14 @@ from pipelines.options import FlagError, is_local
 from pipelines.snapshot_options import SnapshotConfig
 from pipelines.snapshot_tables import (
     Job,
+    check_fields,
     chosen_tables,
     key_columns,
     read_table,
     select_of_texts,
 )
 from pipelines.snapshot_warehouse import SnapshotStore, Tell, store_anchor, warn_of_gap
+from transforms.snapshot_fields import ChangeFields
 from transforms.snapshot_rows import AddKeys
 
 
@@ -61,6 +63,8 @@ def snapshot_of_database(
         tables = _unfinished(tables, store, tell)
     if not tables:
         return {}
+    if config.fields is not None:
+        check_fields(tables, config.fields)
     read = open_read(job, config, tell)
     try:
         taken_at = now()
@@ -133,10 +137,15 @@ def _one_table(
     direct.direct_running_mode = "multi_threading"
     direct.direct_num_workers = min(config.readers, len(plan.ranges))
     with beam.Pipeline(options=options) as pipeline:
-        _ = (
+        rows = (
             pipeline
             | "Ranges" >> beam.Create(plan.ranges)
             | "ReadRanges" >> beam.ParDo(ReadRanges(read.reader()))
+        )
+        if config.fields is not None:
+            rows |= "ChangeFields" >> beam.ParDo(ChangeFields(config.fields))
+        _ = (
+            rows
             | "AddKeys" >> beam.ParDo(AddKeys({table.name: key_columns(table)}))
             | "WriteNewRows" >> beam.ParDo(WriteNewRows(store, {table.name: select}, progress))
         )

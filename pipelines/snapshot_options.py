@@ -8,8 +8,10 @@ from pathlib import Path
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipelines.encryption_options import add_encryption_flags, fields_of
 from pipelines.options import FlagError
 from pipelines.warehouse_flags import SOURCE_NAME, add_once
+from transforms.encryption_rules import FieldRules
 
 RANGE_ROWS = 200_000
 """Rows of a range: enough that opening the warehouse's file for each costs nothing, few enough that
@@ -53,6 +55,7 @@ class SnapshotOptions(PipelineOptions):
             action="store_true",
             help="Go on with the run that broke off: its finished tables are not read again.",
         )
+        add_encryption_flags(parser)
 
 
 _TEXTS = {
@@ -86,6 +89,7 @@ class SnapshotConfig:
     range_rows: int = RANGE_ROWS
     transaction_wait_seconds: float = WAIT_SECONDS
     resume: bool = False
+    fields: FieldRules | None = None
 
     def __post_init__(self) -> None:
         if not SOURCE_NAME.fullmatch(self.source_name):
@@ -116,6 +120,12 @@ class SnapshotConfig:
             message = (
                 f"--source={self.source} needs --anchor=FILE: where in its log the database was "
                 "when the rows were read; without it newer changes cannot be told from older ones"
+            )
+            raise FlagError(message)
+        if self.fields is not None and self.json_file is not None:
+            message = (
+                f"--source={self.source} is written as it is; --decrypt and --encrypt are of "
+                "snapshots of a live database"
             )
             raise FlagError(message)
         for name in ("anchor", "ddl", "type"):
@@ -152,6 +162,7 @@ class SnapshotConfig:
             range_rows=flags.range_rows,
             transaction_wait_seconds=flags.transaction_wait_seconds,
             resume=flags.resume,
+            fields=fields_of(flags),
         )
 
 

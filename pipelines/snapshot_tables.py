@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from kami.config import Source
@@ -19,6 +20,7 @@ from pipeline_io.snapshot_errors import SnapshotError
 from pipeline_io.snapshot_ranges import ReadColumn, ReadTable
 from pipelines.options import FlagError
 from pipelines.snapshot_options import SnapshotConfig
+from transforms.encryption_rules import FieldRules
 from transforms.snapshot_key import KeyColumn
 
 _DIALECTS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mariadb"}
@@ -100,6 +102,33 @@ def chosen_tables(job: Job, config: SnapshotConfig) -> list[ConfiguredTable]:
         # Columns that no warehouse can have are told of before anything is read.
         view_columns(table)
     return chosen
+
+
+def check_fields(tables: Sequence[ConfiguredTable], rules: FieldRules) -> None:
+    """Raises FlagError for a field whose column is missing, in a key, or no text in the warehouse.
+
+    Tables that are not read now are not looked at.
+    """
+    for table in tables:
+        for rule in rules.of_table(table.name):
+            flag, names = f"--{rule.action.value}={rule}", [one.name for one in table.table.columns]
+            if rule.column not in names:
+                message = f"{flag}: {table.name} has no such column, but {', '.join(names)}"
+                raise FlagError(message)
+            if rule.column in table.key:
+                message = (
+                    f"{flag}: the column is in the table's key, which tells its rows apart as it "
+                    "is; leave it out"
+                )
+                raise FlagError(message)
+            column = table.table.column(rule.column)
+            kind = warehouse_type(column, table.table.dialect).bigquery
+            if kind != "STRING" and not (kind == "JSON" and len(rule.path) > 1):
+                message = (
+                    f"{flag}: the column is {kind} in the warehouse, and encrypted fields are "
+                    "texts; leave it out"
+                )
+                raise FlagError(message)
 
 
 def read_table(table: ConfiguredTable) -> ReadTable:

@@ -50,10 +50,18 @@ def pytest_unconfigure() -> None:
     atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), 2))
 
 
+def _group(item: pytest.Item) -> str:
+    """Tests of one name run in one process, where there are several: all that use servers, which
+    are started once, and else those of a file, which share what they have read."""
+    uses_servers = "stack_session" in getattr(item, "fixturenames", ())
+    return "servers" if uses_servers or item.path.parent.name == "stack" else str(item.path)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what is slow, unless the command says which marks it wants: -m slow."""
     skip = pytest.mark.skip(reason="slow; runs with -m slow")
     for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
         servers = SLOW_SERVERS & set(getattr(item, "fixturenames", ()))
         if (
             item.path.name in SLOW_FILES

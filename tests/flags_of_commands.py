@@ -7,10 +7,12 @@ import argparse
 import click
 
 from pipelines import aml, aml_velocity, splunk, sql_job
+from pipelines.audit_options import AuditOptions
 from pipelines.change_log_options import ChangeLogOptions
 from pipelines.options import JobOptions
 from pipelines.runner_flags import RunnerOptions
 from pipelines.snapshot_options import SnapshotOptions
+from pipelines.spanner_changes_options import SpannerChangesOptions
 
 Flags = (
     type[JobOptions]
@@ -21,6 +23,8 @@ Flags = (
     | type[splunk.SplunkOptions]
     | type[ChangeLogOptions]
     | type[SnapshotOptions]
+    | type[AuditOptions]
+    | type[SpannerChangesOptions]
 )
 OWN_FLAGS: dict[str, Flags] = {
     "aml": aml.AmlOptions,
@@ -29,6 +33,8 @@ OWN_FLAGS: dict[str, Flags] = {
     "sql_job": sql_job.SqlJobOptions,
     "change_log": ChangeLogOptions,
     "snapshot": SnapshotOptions,
+    "audit_columns": AuditOptions,
+    "spanner_changes": SpannerChangesOptions,
 }
 
 

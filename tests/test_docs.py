@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from kami.cli import main as kami
+from pipeline_io.keysets import KeysReference
 from pipelines import aml
 from pipelines.dead_letters import main as dead_letters
 from pipelines.options import JobOptions, parse_options
@@ -33,8 +34,8 @@ from transforms.sql import tables
 from transforms.sql.connector_list import CONNECTORS
 from transforms.sql.errors import Script
 from transforms.sql.expression import Failure
-from transforms.sql.job import SETTINGS
 from transforms.sql.run import JobText
+from transforms.sql.settings import SETTINGS
 from transforms.sql.writer_types import SchemaMismatch
 
 ROOT = Path(__file__).parents[1]
@@ -195,7 +196,7 @@ def test_the_metadata_on_the_page_is_what_sources_have() -> None:
 def test_every_script_on_a_page_compiles(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     values = {"OUTPUT_DIR": "out", "USERS_URL": "sqlite:///users.db"}
-    _, plan = JobText(Script("block.sql", block), values).compile()
+    _, plan = JobText(Script("block.sql", block), values, open_keys=KeysReference).compile()
     assert plan.branches
     for source in plan.sources():
         assert (ROOT / str(source.options["path"]) / "records.jsonl").is_file()

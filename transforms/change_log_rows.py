@@ -17,6 +17,7 @@ from transforms.change_log_order import EventOrder, Order, Positions, connector_
 from transforms.change_log_tables import OtherDatabase, Part, TableNames
 from transforms.change_log_write import LogWriter
 from transforms.dead_letters import Refusal
+from transforms.encryption_events import EventFields
 from transforms.records import check_records
 
 
@@ -47,6 +48,7 @@ class ChangeLog:
         schemas: writer schemas by id. decoder: `transforms.avro.choose_decoder`'s.
         order: the order keys' state. names: how the tables are called.
         now: the clock, UTC.
+        fields: decrypts or encrypts fields; None where all stay as they are.
     """
 
     def __init__(
@@ -56,12 +58,14 @@ class ChangeLog:
         order: EventOrder,
         names: TableNames,
         now: Callable[[], datetime.datetime],
+        fields: EventFields | None = None,
     ) -> None:
         self._schemas = schemas
         self._decoder = decoder
         self.order = order
         self.names = names
         self._now = now
+        self._fields = fields
 
     def process(self, records: pa.RecordBatch) -> LogBatch:
         """The rows of a batch. Raises what the schema source raises when it is gone."""
@@ -115,9 +119,13 @@ class ChangeLog:
             elif part.table is None:
                 counts.skipped += _passed_over(group, part, refused)
             else:
-                good = _good(group, part, refused)
+                good, written = _good(group, part, refused), group
+                if len(good) and self._fields is not None:
+                    written, unreadable = self._fields.changed(group, part.table, good, keys)
+                    refused |= {refusal.position: refusal for refusal in unreadable}
+                    good = _good(written, _whole(part, written, group), refused)
                 if len(good):
-                    batch = writer.rows(group, good, connector_of(group))
+                    batch = writer.rows(written, good, connector_of(group))
                     rows.setdefault(part.table, []).append(batch)
         refusals += refused.values()
 
@@ -127,6 +135,13 @@ def _good(group: DecodedGroup, part: Part, refused: Mapping[int, Refusal]) -> Po
         return part.rows
     bad = np.isin(group.positions[part.rows], np.fromiter(refused, np.int64))
     return part.rows[~bad]
+
+
+def _whole(part: Part, written: DecodedGroup, group: DecodedGroup) -> Part:
+    """The part with all rows of what was made of its group for it alone."""
+    if written is group:
+        return part
+    return part._replace(rows=np.arange(written.rows.num_rows, dtype=np.int64))
 
 
 def _passed_over(group: DecodedGroup, part: Part, refused: dict[int, Refusal]) -> int:

@@ -91,6 +91,9 @@ def users(tmp_path: Path) -> Database:
         (sqlalchemy.exc.TimeoutError("pool"), Recovery.RETRY),
         (sqlalchemy.exc.CompileError("x"), Recovery.QUERY),
         (ConnectionResetError("peer"), Recovery.RETRY),
+        # PyMySQL tells the state besides, which says less than the number.
+        (operational(DriverError(1205, "lock wait", sqlstate="HY000")), Recovery.RETRY),
+        (operational(DriverError(1142, "denied", sqlstate="42000")), Recovery.ACCESS),
     ],
 )
 def test_an_error_is_sorted_by_what_can_be_done(error: Exception, recovery: Recovery) -> None:

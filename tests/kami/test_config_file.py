@@ -24,6 +24,7 @@ sources:
         renamed: {new: old}
         fresh_within_minutes: 1.5
     keep_deleted_days: 7
+    polled: true
   - {name: bank, type: postgresql, ddl: bank.sql}
 """
 
@@ -46,6 +47,7 @@ def test_all_keys_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert shop.table_options("orders") == TableOptions(("a", "b"), {"new": "old"}, 1.5)
     assert shop.table_options("other") == TableOptions()
     assert shop.keep_deleted_days == 7
+    assert (shop.polled, bank.polled) == (True, False)
     assert (bank.ddl, bank.tables, bank.dialect) == (tmp_path / "bank.sql", ("*",), "postgresql")
 
 
@@ -89,6 +91,7 @@ WRONG += [
     (f"{SOURCE}    ddl: d\n    keep_deleted_days: -1\n", "6:24", "a number of 0 or more"),
     (f"{SOURCE}    ddl: d\n    keep_deleted_days: 1.5\n", "6:24", "a whole number"),
     (f"{SOURCE}    ddl: d\n    keep_deleted_days: '1'\n", "6:24", "a number of 0 or more"),
+    (f"{SOURCE}    ddl: d\n    polled: maybe\n", "6:13", "expected true or false"),
     (
         f"{SOURCE}    ddl: d\n    options: {{t: {{keys: [a]}}}}\n",
         "6:19",

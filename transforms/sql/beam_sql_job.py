@@ -9,6 +9,7 @@ from transforms.sql.beam_sql_plan import BeamSqlBranch
 from transforms.sql.beam_sql_planner import branches_of
 from transforms.sql.beam_sql_row_wise import row_wise_branch
 from transforms.sql.errors import SqlError, SqlErrors, errors_of
+from transforms.sql.hidden_values import decrypts, without_values
 from transforms.sql.job import Job, read_job
 from transforms.sql.plan import Branch, Plan
 from transforms.sql.planner import errors_of_files
@@ -71,6 +72,9 @@ def plan_engines(job: Job, engine: Engine = Engine.AUTO) -> MixedPlan:
     errors += errors_of_files({insert.sink.name: insert.sink for insert in job.inserts})
     if errors:
         raise SqlErrors([job.located(error) for error in errors])
+    if decrypts(job):
+        branches = [without_values(branch) for branch in branches]
+        beam_sql = [dataclasses.replace(one, result=without_values(one.result)) for one in beam_sql]
     return MixedPlan(tuple(branches), tuple(beam_sql))
 
 
@@ -91,7 +95,7 @@ class MixedJobText(JobText):
 
     def compile(self) -> tuple[Job, MixedPlan]:
         """Job and plan. Raises SqlErrors with every mistake of the script."""
-        job = read_job(self.script, self.values, self.stand_ins)
+        job = read_job(self.script, self.values, self.stand_ins, self.open_keys)
         return job, plan_engines(job, self.engine)
 
     def beam_sql_branch(self, name: str) -> tuple[BeamSqlBranch, Where]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from transforms.sql import connectors_kafka, connectors_kafka_sink
 from transforms.sql.connectors import JSON_OPTIONS, SOURCE_FORMATS, Connector, Option, Role
 from transforms.sql.connectors_bigquery import BIGQUERY
-from transforms.sql.connectors_plain import FILESYSTEM, JDBC, PRINT, RECORDING
+from transforms.sql.connectors_jdbc import JDBC
+from transforms.sql.connectors_plain import FILESYSTEM, PRINT, RECORDING
 from transforms.sql.connectors_pubsub import PUBSUB
+from transforms.sql.connectors_spanner import SPANNER
 from transforms.sql.connectors_splunk import SPLUNK
 from transforms.sql.errors import SqlError, did_you_mean
 from transforms.sql.statements import CreateTable
@@ -42,7 +44,7 @@ KAFKA = Connector(
 
 CONNECTORS: dict[str, Connector] = {
     connector.name: connector
-    for connector in (RECORDING, KAFKA, PUBSUB, SPLUNK, BIGQUERY, FILESYSTEM, PRINT, JDBC)
+    for connector in (RECORDING, KAFKA, PUBSUB, SPLUNK, BIGQUERY, FILESYSTEM, PRINT, JDBC, SPANNER)
 }
 
 

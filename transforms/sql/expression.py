@@ -9,6 +9,7 @@ from typing import Protocol
 import polars as pl
 from sqlglot import exp
 
+from transforms.encryption_ring import KeySource
 from transforms.sql.errors import SqlError, did_you_mean
 from transforms.sql.types import SqlType
 
@@ -23,6 +24,7 @@ class Failure:
     condition: Boolean; True where the row is refused (NULL counts as False).
     message: what was refused and what was expected, without the value.
     value: the refused value, shown in the dead letter; None where there is none to show.
+    tells_why: the value is no value of the row, but a text that says why it was refused.
     place: the node of the script that refused it.
     error_class: a word to count and filter dead letters by.
     """
@@ -32,6 +34,7 @@ class Failure:
     place: exp.Expr
     value: pl.Expr | None = None
     error_class: str = "ValueRefused"
+    tells_why: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,9 +92,13 @@ class Scope(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Session:
-    """What a script SETs that changes the meaning of expressions."""
+    """What a script SETs that changes the meaning of expressions.
+
+    keys: where the keys of DECRYPT and ENCRYPT are; None where the script names none.
+    """
 
     time_zone: str = "UTC"
+    keys: KeySource | None = None
 
 
 @dataclasses.dataclass(frozen=True)

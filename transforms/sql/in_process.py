@@ -11,6 +11,7 @@ import polars as pl
 
 from transforms.dead_letters import Refusal
 from transforms.lookup import Lookup, LookupFailure
+from transforms.sql.envelope_sink import Events
 from transforms.sql.evaluate import evaluated
 from transforms.sql.expression import NOW, Failure
 from transforms.sql.plan import ArrayLookup, Branch, Filter, LookupJoin, Step
@@ -108,6 +109,22 @@ class BranchRun:
             rows, refusals, records - len(refusals) - distinct, rows.height - distinct
         )
 
+    @property
+    def writes_events(self) -> bool:
+        """Whether the sink's messages are change events."""
+        return self._format.envelopes is not None
+
+    def as_events(self, result: BranchRows, events: Events) -> BranchRows:
+        """The rows of `run` as change events, where the sink's messages are such."""
+        if self._format.envelopes is None or result.rows.is_empty():
+            return result
+        rows, failures = self._format.envelopes.event_rows(result.rows, events)
+        positions = result.rows[POSITION]
+        refusals = [self._unwritten(positions[row], message) for row, message in failures]
+        # By position: a record that a lookup multiplied is refused once.
+        once = list({refusal.position: refusal for refusal in refusals}.values())
+        return result._replace(rows=without(rows, once), refusals=[*result.refusals, *once])
+
     def _step(
         self, number: int, step: Step, frame: pl.DataFrame
     ) -> tuple[pl.DataFrame, list[Refusal]]:
@@ -199,12 +216,13 @@ class BranchRun:
         self, failures: Sequence[LookupFailure], frame: pl.DataFrame
     ) -> list[Refusal]:
         positions = frame[POSITION]
+        hidden = "why is not shown, since the job decrypts and it may tell of a value"
         return [
             Refusal(
                 position=positions[failure.position],
                 stage="lookup",
                 error_class=failure.error_class,
-                message=failure.message,
+                message=hidden if self.branch.hides_values else failure.message,
                 statement=self.branch.name,
             )
             for failure in failures
@@ -227,5 +245,7 @@ class BranchRun:
         return without(encoded.rows, list(unwritten.values())), refusals
 
     def _unwritten(self, position: int, message: str) -> Refusal:
+        if self.branch.hides_values:
+            message = "the sink's format does not take a value of the row"
         told = f"{self._where(self.branch.node)}: {message}"
         return Refusal(position, "project", "ValueRefused", told, statement=self.branch.name)

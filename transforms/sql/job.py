@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -21,6 +20,7 @@ from transforms.sql.errors import (
     span_of,
 )
 from transforms.sql.expression import Session
+from transforms.sql.settings import KEYS, KMS_KEY, OpenKeys, set_option
 from transforms.sql.stand_ins import StandIns, with_stand_ins
 from transforms.sql.statements import (
     CreateTable,
@@ -30,14 +30,7 @@ from transforms.sql.statements import (
     StatementSet,
 )
 from transforms.sql.tables import Column, Table, declare_table
-from transforms.sql.time_zones import check_time_zone
 from transforms.sql.variables import Substituted, substitute
-
-SETTINGS = {
-    "table.local-time-zone": "the time zone of TIMESTAMP_LTZ in casts and formats; default UTC",
-    "functions.module": "a Python module whose functions the script may call",
-    "pipeline.name": "the job's name",
-}
 
 _Named = TypeVar("_Named")
 
@@ -81,10 +74,14 @@ class Job:
     errors: tuple[SqlError, ...] = ()
     broken: frozenset[str] = frozenset()
     unplaced: tuple[exp.Expr, ...] = ()
+    open_keys: OpenKeys | None = None
 
     @property
     def session(self) -> Session:
-        return Session(time_zone=self.settings.get("table.local-time-zone", "UTC"))
+        keys = None
+        if self.open_keys is not None and KEYS in self.settings:
+            keys = self.open_keys(self.settings[KEYS], self.settings.get(KMS_KEY))
+        return Session(time_zone=self.settings.get("table.local-time-zone", "UTC"), keys=keys)
 
     def where(self, node: exp.Expr) -> str:
         """`script:line:column` of a node, for the message of a dead letter."""
@@ -136,7 +133,12 @@ def compile_job(
     return job
 
 
-def read_job(script: Script, values: Mapping[str, str], stand_ins: StandIns = NO_STAND_INS) -> Job:
+def read_job(
+    script: Script,
+    values: Mapping[str, str],
+    stand_ins: StandIns = NO_STAND_INS,
+    open_keys: OpenKeys | None = None,
+) -> Job:
     """The job of a script as far as it has no mistakes; the others are in its `errors`."""
     text = substitute(script, values)
     parsed = parse_statements(text.text)
@@ -156,7 +158,7 @@ def read_job(script: Script, values: Mapping[str, str], stand_ins: StandIns = NO
                     view = View(statement.this.name, names, statement.expression, statement)
                     _add(views, tables, statement.this, view)
                 case SetOption():
-                    _set(settings, statement)
+                    set_option(settings, statement, open_keys)
                 case StatementSet():
                     insert_nodes += statement.expressions
                 case InsertInto():
@@ -194,6 +196,7 @@ def read_job(script: Script, values: Mapping[str, str], stand_ins: StandIns = NO
         located,
         frozenset(broken - {*tables, *views}),
         tuple(unplaced),
+        open_keys,
     )
 
 
@@ -222,26 +225,6 @@ def _add(
         message = f"{name.name!r} is declared twice; rename one"
         raise SqlError(message, name)
     into[name.name] = thing
-
-
-def _set(settings: dict[str, str], node: SetOption) -> None:
-    key = node.this.name
-    if key not in SETTINGS:
-        message = f"unknown setting {key!r}; {did_you_mean(key, SETTINGS)}"
-        raise SqlError(message, node.this)
-    value = node.expression.name
-    if key == "table.local-time-zone":
-        check_time_zone(value, node.expression)
-    if key == "functions.module":
-        try:
-            importlib.import_module(value)
-        except Exception as error:  # whatever the module does while it is imported
-            message = (
-                f"the module {value!r} cannot be imported: {type(error).__name__}: {error}; "
-                "mend it, or put its folder on PYTHONPATH"
-            )
-            raise SqlError(message, node.expression) from error
-    settings[key] = value
 
 
 def _insert(tables: Mapping[str, Table], node: InsertInto, number: int, of: int) -> Insert:

@@ -21,6 +21,8 @@ _TEXTS = dict.fromkeys(ATTRIBUTES, pl.String())
 
 def wanted_attributes(sink: Table) -> tuple[str, ...]:
     """The attributes that the messages of a sink have; none if it is no sink of messages."""
+    if sink.connector.wants is not None:
+        return sink.connector.wants(sink.options)
     names = sink.options.get("sink.headers")
     if names is not None:
         return tuple(name for name in ATTRIBUTES if name in str(names).split(";"))

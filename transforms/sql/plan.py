@@ -74,6 +74,8 @@ Step = Filter | LookupJoin | ArrayLookup
 class Branch:
     """One SELECT over one source into one sink: what one record goes through.
 
+    hides_values: no dead letter shows a value of it.
+
     name: the INSERT's, with a number where a UNION ALL gives it several branches; counts and dead
     letters carry it. needed: the source's columns that are read, in the order of its declaration.
     """
@@ -85,6 +87,7 @@ class Branch:
     outputs: tuple[Output, ...]
     sink: Table
     node: exp.Expr
+    hides_values: bool = False
 
     def used_columns(self) -> set[str]:
         """The frame's columns that any step or output is computed from."""

@@ -9,6 +9,7 @@ import polars as pl
 from transforms.sql.compile import coerce
 from transforms.sql.errors import SqlError, SqlErrors, errors_of
 from transforms.sql.expression import Expression, Failure, Session
+from transforms.sql.hidden_values import decrypts, without_values
 from transforms.sql.job import Insert, Job
 from transforms.sql.plan import Branch, Output, Plan
 from transforms.sql.query_planner import QueryPlan, QueryPlanner
@@ -35,6 +36,8 @@ def plan_job(job: Job) -> Plan:
     errors += errors_of_files({insert.sink.name: insert.sink for insert in job.inserts})
     if errors:
         raise SqlErrors([job.located(error) for error in errors])
+    if decrypts(job):
+        branches = [without_values(branch) for branch in branches]
     return Plan(tuple(branches))
 
 

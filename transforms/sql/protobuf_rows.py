@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from transforms.sql.errors import SqlError, SqlErrors
 from transforms.sql.protobuf_messages import message_class
 from transforms.sql.protobuf_reasons import reason
 from transforms.sql.protobuf_types import Instant, Mapped, Node, Record, Repeated, record_of
+from transforms.sql.tables import Table
 from transforms.sql.types import Field, Kind, SqlType, time_unit
 
 # What google.protobuf.Timestamp may hold: 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
@@ -83,6 +85,18 @@ class ProtobufRows:
                 failures.append((number, told))
                 payloads.append(None)
         return Encoded(pl.Series("payload", payloads, pl.Binary), failures)
+
+
+def descriptor_set(path: str, sink: Table) -> bytes:
+    """The compiled descriptors of a sink's messages. Raises SqlError."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        message = (
+            f"'protobuf.descriptor-file' = {path!r}: {error}; make it by "
+            "protoc --include_imports --descriptor_set_out=FILE"
+        )
+        raise SqlError(message, sink.option_node("protobuf.descriptor-file")) from error
 
 
 def _prepared(value: pl.Expr, node: Node) -> pl.Expr:

@@ -98,6 +98,8 @@ def _message(failure: Failure, value: object, where: Where) -> str:
     text = f"{where(failure.place)}: {failure.message}"
     if failure.value is None:
         return text
+    if failure.tells_why:
+        return f"{text}: {value}"
     shown = repr(value)
     if len(shown) > VALUE_LIMIT:
         shown = shown[: VALUE_LIMIT - 1] + "…"

@@ -20,6 +20,7 @@ from transforms.sql.in_process import BranchRun, LookupOpener
 from transforms.sql.job import NO_STAND_INS, Job, read_job
 from transforms.sql.plan import Plan
 from transforms.sql.planner import plan_job
+from transforms.sql.settings import OpenKeys
 from transforms.sql.sink_format import Registrar
 from transforms.sql.source_run import SourceRun
 from transforms.sql.stand_ins import StandIns
@@ -33,17 +34,18 @@ def utc_now() -> datetime.datetime:
 
 @dataclasses.dataclass(frozen=True)
 class JobText:
-    """A job as what travels to the workers: its script, the values of its variables, and what
-    stands in for its servers. Each worker compiles it again, so that nothing compiled has to be
-    pickled."""
+    """A job as what travels to the workers: its script, the values of its variables, what stands
+    in for its servers, and who reads its keys. Each worker compiles it again, so that nothing
+    compiled has to be pickled."""
 
     script: Script
     values: Mapping[str, str]
     stand_ins: StandIns = NO_STAND_INS
+    open_keys: OpenKeys | None = None
 
     def compile(self) -> tuple[Job, Plan]:
         """Job and plan. Raises SqlErrors with every mistake of the script."""
-        job = read_job(self.script, self.values, self.stand_ins)
+        job = read_job(self.script, self.values, self.stand_ins, self.open_keys)
         return job, plan_job(job)
 
 

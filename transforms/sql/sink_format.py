@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import polars as pl
@@ -11,6 +10,8 @@ import polars as pl
 from transforms.sql.avro_rows import AvroRows, Encoded
 from transforms.sql.bigquery_rows import json_names, json_value, may_lack_json
 from transforms.sql.connectors_kafka_sink import names_of
+from transforms.sql.envelope_sink import FORMAT as ENVELOPE
+from transforms.sql.envelope_sink import EnvelopeSink, check_source
 from transforms.sql.errors import SqlError, did_you_mean
 from transforms.sql.expression import Expression
 from transforms.sql.json_encoder import Column as JsonColumn
@@ -19,10 +20,10 @@ from transforms.sql.json_options import JsonOptions
 from transforms.sql.json_rows import json_rows, json_text
 from transforms.sql.key_rows import check_key, key_rows
 from transforms.sql.plan import Branch, Output
-from transforms.sql.protobuf_rows import ProtobufRows
+from transforms.sql.protobuf_rows import ProtobufRows, descriptor_set
 from transforms.sql.source import POSITION
 from transforms.sql.tables import Column, Table, column_type
-from transforms.sql.types import SqlType
+from transforms.sql.types import Kind, SqlType
 
 PAYLOAD = "payload"
 KEY = "key"
@@ -32,6 +33,7 @@ COLUMNS = "columns"
 """The format of a sink that takes its columns as they are: its payload is a struct of them."""
 
 _LOST = "__lost"
+_NESTED = (Kind.ROW, Kind.ARRAY, Kind.MAP)
 
 _NULL_NAME = (
     "a MAP has a NULL key, and the names of a JSON object are texts; leave such a key out or "
@@ -76,6 +78,7 @@ class SinkFormat:
         self.leaves: list[pl.Expr] = []
         self.outputs: list[pl.Expr] = []
         self._ids: dict[str, int] = {}
+        self.envelopes: EnvelopeSink | None = None
         self._avro: AvroRows | None = None
         self._protobuf: ProtobufRows | None = None
         left_out = self._key_names if options.get("value.fields-include") == "EXCEPT_KEY" else []
@@ -93,6 +96,11 @@ class SinkFormat:
             self._add_raw(value_outputs)
         elif self._name == COLUMNS:
             self._add_columns(value_outputs)
+        elif self._name == ENVELOPE:
+            check_source(self.sink, branch.source)
+            self.envelopes = EnvelopeSink(self.sink, registrar)
+            whole = self._whole(list(branch.outputs), "v")
+            self.outputs = [pl.struct(pl.col(f"v.{n}").alias(n) for n, _ in whole).alias(PAYLOAD)]
         else:
             self._value_columns = self._whole(value_outputs, "v")
             self._prepare(value_outputs)
@@ -121,7 +129,7 @@ class SinkFormat:
 
     def _add_columns(self, outputs: list[Output]) -> None:
         """A struct of the columns, and where one of them has no form as JSON."""
-        as_json = json_names(self.sink)
+        as_json = json_columns(self.sink)
         parts = []
         lost = [pl.lit(value=False)]
         for name, sql_type in self._whole(outputs, "v"):
@@ -175,6 +183,8 @@ class SinkFormat:
             if payload.null_count():
                 told = _NULL_NAME if self._name == "json" else _NULL_RAW
                 failures = dict.fromkeys(payload.is_null().arg_true().to_list(), told)
+        elif self._name == ENVELOPE:
+            payload = rows[PAYLOAD]
         elif self._name == COLUMNS:
             payload = rows[PAYLOAD]
             failures = dict.fromkeys(rows[_LOST].arg_true().to_list(), _NULL_NAME)
@@ -245,16 +255,18 @@ def key_names(sink: Table) -> list[str]:
     return names
 
 
-def descriptor_set(path: str, sink: Table) -> bytes:
-    """The compiled descriptors of a sink's messages. Raises SqlError."""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        message = (
-            f"'protobuf.descriptor-file' = {path!r}: {error}; make it by "
-            "protoc --include_imports --descriptor_set_out=FILE"
-        )
-        raise SqlError(message, sink.option_node("protobuf.descriptor-file")) from error
+def json_columns(sink: Table) -> list[str]:
+    """The columns of a typed sink that are written as JSON."""
+    if sink.connector.name == "bigquery":
+        return json_names(sink)
+    # Spanner has arrays, of scalars alone.
+    arrays = sink.connector.name == "spanner"
+    return [
+        column.name
+        for column in sink.physical_columns()
+        if (of := column_type(column)).kind in _NESTED
+        and not (arrays and of.element is not None and of.element.kind not in _NESTED)
+    ]
 
 
 def _only(rows: pl.DataFrame, prefix: str) -> pl.DataFrame:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from transforms.avro import Decoded, DecodedGroup, Decoder, SchemaSource, decode
 from transforms.dead_letters import Refusal
 from transforms.records import check_records
+from transforms.sql.envelope_sink import Events
 from transforms.sql.event_metadata import EventMetadata, Metadata
 from transforms.sql.in_process import BranchRun
 from transforms.sql.json_source import NO_SCHEMA, decode_json, decode_raw
@@ -149,6 +150,7 @@ class SourceRun:
         now: datetime.datetime,
     ) -> tuple[BranchBatch, list[Refusal]]:
         counts = Counts(records=records.num_rows, tombstones=records.column("value").null_count)
+        events = Events(decoded) if run.writes_events else None
         refusals: list[Refusal] = []
         frames: list[pl.DataFrame] = []
         for group in decoded.groups:
@@ -160,6 +162,8 @@ class SourceRun:
                 refusals += _all_refused(group, error, run.branch.name)
                 continue
             result = run.run(frame, now)
+            if events is not None:
+                result = run.as_events(result, events)
             refusals += [
                 dataclasses.replace(refusal, schema_id=_schema_id(group))
                 for refusal in result.refusals

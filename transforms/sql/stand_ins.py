@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 
-from transforms.sql.connectors import JSON_OPTIONS, OptionValue
+from transforms.sql.connectors import JSON_OPTIONS, OptionValue, Role
 from transforms.sql.connectors_plain import FILESYSTEM, RECORDING
 from transforms.sql.errors import SqlError
 from transforms.sql.tables import Table
@@ -34,7 +34,8 @@ def with_stand_ins(
             continue
         if name in sinks and stand_ins.files is not None:
             replaced[name] = _file(table, stand_ins.files)
-        if name not in sinks and stand_ins.recording is not None:
+        is_read = name not in sinks and Role.SOURCE in table.connector.roles
+        if is_read and stand_ins.recording is not None:
             replaced[name] = _recorded(table, stand_ins.recording)
     return replaced
 

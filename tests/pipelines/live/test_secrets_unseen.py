@@ -81,7 +81,7 @@ def test_passwords_are_in_no_plan_no_log_no_graph_and_no_file(
             assert sql_job.main(flags) == 0
     finally:
         database.execute(f"DROP OWNED BY {user}", f"DROP ROLE {user}")
-    messages = [json.loads(message.value()) for message in read_topic(kafka.brokers, name)]
+    messages = [json.loads(message.value() or b"") for message in read_topic(kafka.brokers, name)]
     assert messages and {message["label"] for message in messages} <= {"known", None}
     out, err = capfd.readouterr()
     written = [path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()]

@@ -9,7 +9,7 @@ WITH ('connector' = 'filesystem', 'path' = 'out.jsonl', 'format' = 'json');
 
 INSERT INTO sinc SELECT id, name FROM items;
 INSERT INTO items SELECT id, name FROM items;
-INSERT INTO users SELECT id, name FROM items;
+INSERT INTO users (nam) SELECT name FROM items;
 INSERT INTO sink SELECT id, name FROM item;
 INSERT INTO sink SELECT id, name FROM shop.items;
 INSERT INTO sink SELECT id, name FROM sink;
