@@ -129,6 +129,8 @@ def test_each_element_of_an_array_is_a_field() -> None:
         ("t.c.a", json.dumps({"a": 7}), "a int, and encrypted fields are texts"),
         ("t.c.a[*]", json.dumps({"a": [field("x"), "y"]}), "this form"),
     ],
+    # A field is another text each time, and processes that share the tests compare their names.
+    ids=["no JSON", "no field", "a number", "the second one"],
 )
 def test_a_json_whose_field_does_not_decrypt_is_refused(rule: str, text: str, why: str) -> None:
     found, refused = cipher(rule).changed([text, None])
