@@ -61,6 +61,16 @@ def verdict(error: BaseException) -> Verdict:
     }[classify(error)]
 
 
+def code(error: BaseException) -> str:
+    """The kind of an error alone: the database may quote values of a row in all else."""
+    original: Any = getattr(error, "orig", None)
+    found: Any = original if original is not None else error
+    number = found.args[0] if found.args and isinstance(found.args[0], int) else None
+    said = number or getattr(found, "sqlstate", None) or getattr(found, "sqlite_errorname", None)
+    name = f"{type(found).__name__} ({said})" if said else type(found).__name__
+    return f"{name}; its text is not shown, since the job decrypts and it may quote a value"
+
+
 def told(error: BaseException) -> str:
     """The database's own sentence, without the values of other columns where it has them apart."""
     original: Any = getattr(error, "orig", None)

@@ -17,7 +17,7 @@ import tenacity
 from pipeline_io.database import RetryPolicy
 from pipeline_io.database_sink_check import statements_for, try_rights
 from pipeline_io.database_sink_engine import writing_engine
-from pipeline_io.database_sink_errors import Verdict, told, verdict
+from pipeline_io.database_sink_errors import Verdict, code, told, verdict
 from pipeline_io.database_sink_rows import DELETES, PLACE, RefusedRow, newest, unfit_rows
 from pipeline_io.database_sink_statements import Statement, Statements
 from pipeline_io.database_sink_table import (
@@ -150,7 +150,7 @@ class DatabaseStore:
             return retrying(work)
         except _ERRORS as error:
             if verdict(error) is Verdict.ROW:
-                raise _RowRefused(told(error)) from None
+                raise _RowRefused(self._said(error)) from None
             raise self._stopped(error) from None
 
     def _tell(self, state: tenacity.RetryCallState) -> None:
@@ -166,7 +166,10 @@ class DatabaseStore:
         )
 
     def _masked(self, error: BaseException | None) -> str:
-        return "" if error is None else self.table.database.without_password(told(error))
+        return "" if error is None else self.table.database.without_password(self._said(error))
+
+    def _said(self, error: BaseException) -> str:
+        return code(error) if self.table.hides_values else told(error)
 
     def _stopped(self, error: BaseException) -> Exception:
         said = self._masked(error)

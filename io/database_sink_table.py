@@ -66,6 +66,7 @@ class DatabaseTable:
             that is none of `columns` gets the order key of the change event.
         deleted_column: marks deleted rows, which then stay, with their order key.
         max_rows: rows of a transaction at most. max_retries: tries after one that has failed.
+        hides_values: of what the database says only a code is told, since it may quote a value.
 
     Raises ValueError.
     """
@@ -79,6 +80,7 @@ class DatabaseTable:
     deleted_column: str | None = None
     max_rows: int = 5_000
     max_retries: int = 7
+    hides_values: bool = False
 
     def __post_init__(self) -> None:
         if missing := set(self.key) - {column.name for column in self.columns}:

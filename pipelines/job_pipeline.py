@@ -70,6 +70,7 @@ def build(
         )
         rows.setdefault(branch.result.sink.name, []).append(found.rows)
         letters.append(found.dead_letters)
+    results = (*plan.branches, *(branch.result for branch in plan.beam_sql))
     for table in plan.sinks():
         letters += write_rows(
             table,
@@ -78,6 +79,7 @@ def build(
             origin,
             ends=ends,
             schema_evolution=config.schema_evolution,
+            hides_values=any(result.hides_values for result in results),
         )
     place = config.dead_letter_place
     write_dead_letters(tuple(letters), place, config.output_dir, runner, ends=ends)

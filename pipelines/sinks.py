@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -165,11 +166,13 @@ def write_rows(
     *,
     ends: bool,
     schema_evolution: str | None = None,
+    hides_values: bool = False,
 ) -> list[Batches]:
     """Writes batches of SINK_ROWS to a sink; dead letters of what it refused, if it may refuse.
 
     ends: whether the collections do, so that a file can be made whole at their end.
-    schema_evolution: the flag's.
+    schema_evolution: the flag's. hides_values: neither dead letters nor logs quote what a sink
+    says of rows, since they have decrypted values.
     """
     match sink.connector.name:
         case "filesystem":
@@ -193,17 +196,20 @@ def write_rows(
         case "spanner":
             write = WriteSpannerRows(spanner_table(sink))
         case "jdbc":
-            write = WriteDatabaseRows(database_table(sink))
+            table = dataclasses.replace(database_table(sink), hides_values=hides_values)
+            write = WriteDatabaseRows(table)
         case _:
             message = f"no pipeline writes to the connector {sink.connector.name!r}"
             raise ValueError(message)
     # One writer a collection and no Flatten: each is written in the very bundle that makes it,
     # and a runner says that a bundle is done only when its messages are confirmed.
     letters = []
+    # A database's codes tell why without its text, and the writer has hidden that.
+    hides_values = hides_values and sink.connector.name != "jdbc"
     for number, batches in enumerate(rows, start=1):
         name = f"{sink.name}{number if number > 1 else ''}"
         refused = batches | f"Write {name}" >> write
-        to_letters = RefusedToDeadLetters(sink.name, origin, utc_now)
+        to_letters = RefusedToDeadLetters(sink.name, origin, utc_now, hides_values=hides_values)
         letters.append(refused | f"Refused by {name}" >> beam.ParDo(to_letters))
     return letters
 

@@ -21,6 +21,7 @@ from pipelines import aml
 from pipelines.dead_letters import main as dead_letters
 from pipelines.options import JobOptions, parse_options
 from pipelines.runner_flags import RunnerOptions
+from templates.launch import flags as flags_of_launch
 from tests.connector_tables import connector_table
 from tests.flags_of_commands import OWN_FLAGS, flags_of, flags_of_click
 from transforms.avro import UnknownSchemaId
@@ -56,6 +57,12 @@ OTHERS_FLAGS = {
     "--environment_config",
     "--include_imports",
     "--descriptor_set_out",
+    # Of gcloud and of python -m templates.metadata.
+    "--location",
+    "--repository-format",
+    "--substitutions",
+    "--uniform-bucket-level-access",
+    "--write",
 }
 CONNECTOR_TABLES = re.compile(
     r"(<!-- connectors:.*?-->\n).*?(<!-- end of connectors -->)", re.DOTALL
@@ -154,6 +161,7 @@ def test_every_command_on_a_page_takes_its_flags() -> None:
 def test_every_flag_that_a_page_names_is_known() -> None:
     ours = flags_of(JobOptions, RunnerOptions, *OWN_FLAGS.values())
     ours |= flags_of_click(kami) | flags_of_click(dead_letters) | OTHERS_FLAGS | {"--flag"}
+    ours |= flags_of_launch()
     for path in PAGES:
         text = re.sub(r"unknown flag --\S*", "", path.read_text(encoding="utf-8"))
         named = set(re.findall(r"(?<![\w-])--[a-z][\w-]+", text))

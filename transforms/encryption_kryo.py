@@ -27,7 +27,6 @@ from transforms.encryption_kryo_versions import (
 Value = str | int | float | bool | bytes | datetime.datetime | None
 """What a field holds. A time is UTC, in milliseconds."""
 
-_STRING = bytes([KryoClass.STRING])
 _MARKED_TEXT = bytes([KryoClass.STRING, MARK])
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 MILLISECOND = datetime.timedelta(milliseconds=1)
@@ -49,17 +48,17 @@ def read_value(data: bytes, form: KryoForm = DEFAULT) -> Value:
     Raises KryoError; OtherKryoError where Kryo's other version, or the other setting of
     references, has written them.
     """
-    head = _MARKED_TEXT if form.has_marks else _STRING
-    text = data[len(head) :]
+    head = form.text_head
+    body = data[len(head) : -1]
     if (
-        # Most fields are short texts, which this reads in a third of the time.
+        # Most fields are short texts, which this reads in half the time.
         data.startswith(head)
-        and 1 < len(text) <= form.ascii_at_most
-        and text[-1] >= 0x80
-        and text[:-1].isascii()
-        and not (text[0] == MARK and form.refuses_marks)
+        and 0 < len(body) < form.ascii_at_most
+        and body.isascii()
+        and data[-1] >= 0x80
+        and not (body[0] == MARK and form.refuses_marks)
     ):
-        return (text[:-1] + bytes([text[-1] & 0x7F])).decode("ascii")
+        return (body + bytes([data[-1] & 0x7F])).decode("ascii")
     try:
         value = _whole_value(data, form)
     except KryoError:

@@ -71,6 +71,11 @@ class KryoForm:
         return self.number == 4 if self.references is None else self.references
 
     @functools.cached_property
+    def text_head(self) -> bytes:
+        """What stands before a text's own bytes."""
+        return bytes([KryoClass.STRING, MARK] if self.has_marks else [KryoClass.STRING])
+
+    @functools.cached_property
     def order(self) -> Literal["<", ">"]:
         """The order of a number's bytes, as `struct` has it."""
         return ">" if self.number == 4 else "<"

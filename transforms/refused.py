@@ -19,10 +19,24 @@ REFUSED = "refused"
 """The count of a sink's refused messages: events that were made and are no events at the sink."""
 
 
+HIDDEN = (
+    "what the sink said of the row is not shown, since the job decrypts and it may quote a value; "
+    "to see the row, run the statement over this record alone, with 'connector' = 'print' for its "
+    "sink, where the values may be seen"
+)
+
+
 def refused_letters(
-    refused: pa.RecordBatch, sink: str, origin: Origin, failed_at: datetime.datetime
+    refused: pa.RecordBatch,
+    sink: str,
+    origin: Origin,
+    failed_at: datetime.datetime,
+    *,
+    hides_values: bool = False,
 ) -> pa.RecordBatch:
     """The dead letters (DEAD_LETTER_SCHEMA) of REFUSED_ROWS of a sink.
+
+    hides_values: of what the sink said only the error's class is told.
 
     Raises TypeError: other columns than REFUSED_ROWS'.
     """
@@ -32,7 +46,13 @@ def refused_letters(
     record = cast("pa.StructArray", refused.column("record"))
     records = pa.RecordBatch.from_arrays(record.flatten(), schema=RECORD_SCHEMA)
     refusals = [
-        Refusal(position, "publish", str(error_class), str(message), statement=sink)
+        Refusal(
+            position,
+            "publish",
+            str(error_class),
+            HIDDEN if hides_values else str(message),
+            statement=sink,
+        )
         for position, (error_class, message) in enumerate(
             zip(
                 refused.column("error_class").to_pylist(),
@@ -45,15 +65,28 @@ def refused_letters(
 
 
 class RefusedToDeadLetters(beam.DoFn):
-    """Batches of REFUSED_ROWS of one sink to batches of dead letters."""
+    """Batches of REFUSED_ROWS of one sink to batches of dead letters.
 
-    def __init__(self, sink: str, origin: Origin, now: Callable[[], datetime.datetime]) -> None:
+    hides_values: of what the sink said only the error's class is told.
+    """
+
+    def __init__(
+        self,
+        sink: str,
+        origin: Origin,
+        now: Callable[[], datetime.datetime],
+        *,
+        hides_values: bool = False,
+    ) -> None:
         self.sink = sink
         self.origin = origin
         self.now = now
+        self.hides_values = hides_values
         self._counter: Any = Metrics.counter(NAMESPACE, metric_name(sink, REFUSED))
 
     def process(self, element: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         self._counter.inc(element.num_rows)
         TALLY.add(self.sink, {REFUSED: element.num_rows})
-        yield refused_letters(element, self.sink, self.origin, self.now())
+        yield refused_letters(
+            element, self.sink, self.origin, self.now(), hides_values=self.hides_values
+        )

@@ -112,7 +112,7 @@ def test_a_sweep_finds_deletes_and_rows_that_no_time_tells(
         (back,) = polling.changes(sweep=True)
         # Not behind its delete alone: a compacted log could take it for a repeat of long ago.
         assert back["_op"] == "c"
-        # The clock less 5 s is the bound of polls, and that less the table's overlap of 20 s counts.
+        # The clock less 5 s is the bound of polls; less the overlap of 20 s it is what counts.
         assert order(back) == (items.clock.us - 25 * SECOND - 1, 0)
     assert "without_time=1" in caplog.text
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.transforms.encryption_vectors import kryo_keys, kryo_vectors, value_of
+from tests.transforms.encryption_vectors import keys_of, kryo_keys, kryo_vectors, value_of
 from tests.transforms.test_encryption_kryo import VALUES
 from transforms.encryption_kryo import Value, read_value
 from transforms.encryption_kryo_versions import KryoError, KryoForm, OtherKryoError
@@ -179,3 +179,9 @@ def test_the_bytes_of_a_number_are_turned_in_kryo_4() -> None:
     four, five = (write_value(12.5, KryoForm(number)) for number in (4, 5))
     assert four[:1] == five[:1]
     assert four[1:] == five[:0:-1] == struct.pack(">d", 12.5)
+
+
+@pytest.mark.parametrize("text", ["\1abc", "\1\1", "\1" + "a" * 30])
+def test_kryptonite_has_no_marks_and_its_texts_may_begin_with_any_character(text: str) -> None:
+    keys = keys_of("kryptonite")
+    assert keys.decrypt(keys.encrypt(text, b""), b"") == text

@@ -52,6 +52,16 @@ def test_what_a_sink_refused_becomes_the_dead_letter_of_its_record() -> None:
     }
 
 
+def test_a_sink_that_may_quote_decrypted_values_is_not_quoted() -> None:
+    letters = refused_letters(refused(2), "events", ORIGIN, NOW, hides_values=True)
+    found = [json.loads(letter or b"") for letter in letters.column("payload").to_pylist()]
+    assert {letter["error_class"] for letter in found} == {"MessageTooLarge"}
+    for letter in found:
+        assert "too large" not in letter["message"]
+        assert "since the job decrypts" in letter["message"]
+        assert "'connector' = 'print'" in letter["message"]
+
+
 def test_other_columns_are_no_refusals() -> None:
     batch = pa.RecordBatch.from_pylist([], schema=RECORD_SCHEMA)
     with pytest.raises(TypeError, match="columns"):
