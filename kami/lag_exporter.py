@@ -6,7 +6,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -24,22 +24,23 @@ _SHARED_SECONDS = 1.0
 _App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class Source(Protocol):
-    """Something that is read at each scrape."""
+class Source(NamedTuple):
+    """Something that is read at each scrape.
 
-    @property
-    def name(self) -> str: ...
+    Args:
+        name: the label of what is said of the reading itself.
+        answer: raises KamiError when nothing of it can be had.
+    """
 
-    def answer(self) -> Answer:
-        """Raises KamiError when nothing of it can be had."""
-        ...
+    name: str
+    answer: Callable[[], Answer]
 
 
 class LagCollector(Collector):
     """Prometheus' collector of sources.
 
     Args:
-        say: is told of what could not be read, once until it changes.
+        say: is told of what could not be read, and not again while it stays so.
         clock: seconds.
     """
 
@@ -55,6 +56,7 @@ class LagCollector(Collector):
         self._lock = threading.Lock()
         self._errors = {source.name: 0 for source in sources}
         self._told: dict[str, set[str]] = {source.name: set() for source in sources}
+        self._away: set[str] = set()
         self._last: tuple[float, Samples] | None = None
 
     def collect(self) -> Iterator[Metric]:
@@ -77,10 +79,7 @@ class LagCollector(Collector):
         except KamiError as error:
             failures, is_up = [error], 0
         self._errors[source.name] += len(failures)
-        texts = {str(failure) for failure in failures}
-        for text in sorted(texts - self._told[source.name]):
-            self._say(text)
-        self._told[source.name] = texts
+        self._tell(source.name, [str(failure) for failure in failures], is_up=bool(is_up))
         own = {
             "kamiflow_lag_up": float(is_up),
             "kamiflow_lag_errors": float(self._errors[source.name]),
@@ -90,6 +89,20 @@ class LagCollector(Collector):
             name: [*samples.get(name, ()), (labels, value)] for name, value in own.items()
         }
 
+    def _tell(self, name: str, failures: Sequence[str], *, is_up: bool) -> None:
+        if not is_up:
+            # Each attempt has its own words for why nobody answers.
+            if name not in self._away:
+                self._say(failures[0])
+            self._away.add(name)
+            return
+        if name in self._away:
+            self._say(f"{name} answers again")
+            self._away.discard(name)
+        for text in sorted(set(failures) - self._told[name]):
+            self._say(text)
+        self._told[name] = set(failures)
+
 
 class Server(socketserver.ThreadingMixIn, WSGIServer):
     """A thread a request: a health check is answered while a scrape waits for a broker."""
@@ -98,7 +111,7 @@ class Server(socketserver.ThreadingMixIn, WSGIServer):
 
 
 class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: Any) -> None:
         """A line a scrape tells nobody anything."""
 
 
@@ -123,7 +136,8 @@ def _app(registry: CollectorRegistry) -> _App:
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path == METRICS_PATH:
-            return metrics(environ, start_response)
+            answer: Iterable[bytes] = metrics(environ, start_response)
+            return answer
         status, text = "404 Not Found", f"there are {METRICS_PATH} and {HEALTH_PATH}\n"
         if path == HEALTH_PATH:
             # A broker that is away is no reason to start this anew.

@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 import confluent_kafka
 
-from kami.errors import UnreachableError
+from kami.errors import ConfigurationError, UnreachableError
 from kami.kafka_broker import Broker
 from kami.kafka_errors import AWAY, client_error
-from kami.lag_metrics import Answer, kafka_samples
 from kami.lag_oldest import OldestRecords
 from kami.lag_question import Question
 from kami.lag_reading import Reading, read_lag
@@ -29,8 +28,6 @@ class KafkaLag:
             a password that was changed is read again.
         seconds: how long a reading asks brokers that are busy or away.
     """
-
-    name = "kafka"
 
     def __init__(
         self, connection: Callable[[], Wanted], question: Question, seconds: float
@@ -58,11 +55,6 @@ class KafkaLag:
             self.close()
             raise
 
-    def answer(self) -> Answer:
-        """The samples of a reading. Raises as above."""
-        reading = self.read()
-        return Answer(kafka_samples(reading), reading.failures)
-
     def close(self) -> None:
         if self._connected:
             self._connected[1].close()
@@ -80,7 +72,13 @@ class KafkaLag:
                 "logger": _QUIET,
                 "error_cb": _ignore,
             }
-            self._connected = broker, OldestRecords(config, self.question.isolation)
+            try:
+                oldest = OldestRecords(config, self.question.isolation)
+            except confluent_kafka.KafkaException as error:
+                said = client_error(error).str()
+                message = f"{wanted.path}: the properties of `client` are not taken: {said}"
+                raise ConfigurationError(message) from error
+            self._connected = broker, oldest
         return self._connected
 
 

@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 
 from kami.errors import KamiError
 from kami.lag import Lag
-from kami.lag_pubsub import Backlog
+from kami.lag_pubsub import Backlog, BacklogReading
 from kami.lag_reading import Reading
 from kami.lag_sums import sums_of
 
@@ -48,9 +48,7 @@ METRICS = (
         _PLACE,
         "Time of the oldest record that the group has still to read, since 1970.",
     ),
-    Described(
-        "kamiflow_consumer_committed_offset", _PLACE, "Offset that the group reads next."
-    ),
+    Described("kamiflow_consumer_committed_offset", _PLACE, "Offset that the group reads next."),
     Described(
         "kamiflow_consumer_lost_records",
         _PLACE,
@@ -124,9 +122,7 @@ METRICS = (
         "Things that could not be read, such as the source itself, a group or a partition.",
         is_counter=True,
     ),
-    Described(
-        "kamiflow_lag_reading_seconds", ("source",), "How long the last reading took."
-    ),
+    Described("kamiflow_lag_reading_seconds", ("source",), "How long the last reading took."),
 )
 _KINDS = {metric.name: metric for metric in METRICS}
 
@@ -145,6 +141,16 @@ class Answer(NamedTuple):
     failures: Sequence[KamiError] = ()
 
 
+def kafka_answer(reading: Reading) -> Answer:
+    """A cluster's part of a scrape."""
+    return Answer(kafka_samples(reading), reading.failures)
+
+
+def pubsub_answer(reading: BacklogReading) -> Answer:
+    """The subscriptions' part of a scrape."""
+    return Answer(pubsub_samples(reading.backlogs), reading.failures)
+
+
 def kafka_samples(reading: Reading) -> Samples:
     """What a cluster answered; what is unknown has no sample."""
     found: Samples = {}
@@ -153,13 +159,13 @@ def kafka_samples(reading: Reading) -> Samples:
         for name, value in _values(lag):
             found.setdefault(f"kamiflow_consumer_{name}", []).append((labels, value))
     for partition, edges in reading.edges.items():
-        labels = (partition.topic, str(partition.number))
+        place = (partition.topic, str(partition.number))
         for name, value in (
             ("start_offset", edges.start),
             ("end_offset", edges.high),
             ("undecided_records", edges.high - edges.end),
         ):
-            found.setdefault(f"kamiflow_topic_{name}", []).append((labels, value))
+            found.setdefault(f"kamiflow_topic_{name}", []).append((place, value))
     sums = {one.group: one for one in sums_of(reading)}
     for group in reading.groups:
         one = sums[group.name]

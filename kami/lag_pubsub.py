@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kami.errors import ConfigurationError, KamiError, RefusedError, UnreachableError
 
@@ -66,8 +66,6 @@ class PubSubLag:
         now: seconds since 1970.
     """
 
-    name = "pubsub"
-
     def __init__(
         self,
         subscriptions: Sequence[Subscription],
@@ -103,14 +101,9 @@ class PubSubLag:
             raise failures[0]
         return BacklogReading(tuple(found), tuple(failures))
 
-    def answer(self) -> Answer:
-        """The samples of a reading. Raises as above."""
-        reading = self.read()
-        return Answer(pubsub_samples(reading.backlogs), reading.failures)
-
     def close(self) -> None:
         if self._client:
-            self._client.transport.close()
+            self._client.transport.close()  # type: ignore[no-untyped-call]
             self._client = None
 
     def _points(
@@ -142,7 +135,7 @@ class PubSubLag:
             # The newest point comes first.
             return {
                 series.resource.labels["subscription_id"]: (
-                    series.points[0].interval.end_time.timestamp(),
+                    _seconds(series.points[0].interval.end_time),
                     series.points[0].value.int64_value,
                 )
                 for series in answer
@@ -170,6 +163,11 @@ class PubSubLag:
                 "service account, or gcloud auth application-default login"
             )
             raise ConfigurationError(message) from error
+
+
+def _seconds(at: Any) -> float:
+    """The message library gives a datetime where its types say a message."""
+    return float(at.timestamp())
 
 
 def _backlog(

@@ -62,5 +62,8 @@ def check_groups(question: Question, reading: Reading) -> Iterator[Configuration
             yield ConfigurationError(message)
     if question.has_patterns and not reading.groups and not reading.incomplete:
         patterns = ", ".join(question.groups)
-        message = f"the brokers know no group of {patterns!r}; `kami lag --group '*'` shows all"
+        message = (
+            f"the brokers know no group of {patterns!r} that this user may see; correct it, or "
+            "start one"
+        )
         yield ConfigurationError(message)

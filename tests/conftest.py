@@ -26,6 +26,7 @@ hypothesis.settings.load_profile("kamiflow")
 # machine that is busy with something else.
 SLOW_FILES = {
     "test_aml_velocity_late.py",
+    "test_audit_follow.py",
     "test_kafka_follow_live.py",
     "test_kafka_java_streaming.py",
     "test_kafka_live_outage.py",

@@ -17,7 +17,6 @@ from kami.topics_file import read_connection, read_wanted
 from kami.topics_wanted import Wanted
 
 if TYPE_CHECKING:
-    from kami.lag_exporter import Source
     from kami.lag_kafka import KafkaLag
     from kami.lag_pubsub import PubSubLag
 
@@ -116,7 +115,9 @@ def command(
         message = "--file and --brokers both say where the cluster is; give one of them"
         raise ConfigurationError(message)
     if listen and (max_records is not None or max_seconds is not None):
-        message = "--max-records and --max-seconds are not of --listen: Prometheus' rules are limits"
+        message = (
+            "--max-records and --max-seconds are not of --listen: Prometheus' rules are limits"
+        )
         raise ConfigurationError(message)
     with contextlib.ExitStack() as stack:
         kafka = pubsub = None
@@ -149,6 +150,11 @@ def _kafka(
     if not all((*groups, *topics)):
         message = "--group and --topic take a name or a pattern; one of them is empty"
         raise ConfigurationError(message)
+    for address in brokers.split(",") if brokers else ():
+        host, _, port = address.strip().rpartition(":")
+        if not host or not port.isdecimal():
+            message = f"--brokers has {address!r}; expected HOST:PORT[,HOST:PORT]"
+            raise ConfigurationError(message)
 
     def connection() -> Wanted:
         return Wanted(brokers=brokers) if brokers else read_connection(path).wanted
@@ -204,18 +210,30 @@ def _print(
 
 
 def _serve(listen: str, kafka: KafkaLag | None, pubsub: PubSubLag | None) -> None:
-    from kami.lag_exporter import LagCollector, server
+    from kami.lag_exporter import LagCollector, Source, server
+    from kami.lag_metrics import kafka_answer, pubsub_answer
 
-    host, _, port = listen.rpartition(":")
-    if not port.isdecimal() or int(port) > 65535:
-        message = f"--listen is {listen!r}; expected HOST:PORT, such as 0.0.0.0:9308"
-        raise ConfigurationError(message)
-    sources: list[Source] = [one for one in (kafka, pubsub) if one]
+    host, port = _address(listen)
+    sources = []
+    if kafka:
+        read_kafka = kafka.read
+        sources.append(Source("kafka", lambda: kafka_answer(read_kafka())))
+    if pubsub:
+        read_pubsub = pubsub.read
+        sources.append(Source("pubsub", lambda: pubsub_answer(read_pubsub())))
     collector = LagCollector(sources, lambda text: click.echo(f"kami: {text}", err=True))
-    with server(host.strip("[]"), int(port), collector) as opened, _until_told(opened.shutdown):
+    with server(host, port, collector) as opened, _until_told(opened.shutdown):
         address = f"{opened.server_address[0]!s}:{opened.server_port}"
         click.echo(f"kami: metrics at http://{address}/metrics", err=True)
         opened.serve_forever(poll_interval=0.1)
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        message = f"--listen is {listen!r}; expected HOST:PORT such as 0.0.0.0:9308"
+        raise ConfigurationError(message)
+    return host.strip("[]"), int(port)
 
 
 @contextlib.contextmanager

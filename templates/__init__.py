@@ -1,0 +1,1 @@
+"""What deploys the pipelines: Flex Templates of Dataflow, images, and how they are launched."""

@@ -1,0 +1,8 @@
+"""Launches pipelines.change_log on Dataflow: what the Flex Template's launcher runs."""
+
+import sys
+
+from templates.launching import launch_pipeline
+
+if __name__ == "__main__":
+    sys.exit(launch_pipeline("change_log", sys.argv[1:]))
