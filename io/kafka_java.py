@@ -37,8 +37,8 @@ class JavaTransforms:
     """Where Beam's Java transforms come from.
 
     Args:
-        expansion_service: HOST:PORT of a service, or the path of a service's jar; None is Beam's
-            own, which Beam fetches and starts.
+        expansion_service: HOST:PORT of a service; None is Beam's own, which Beam fetches and
+            starts.
         makes_batches: whether the service and its workers have this project's Java classes too:
             then a batch crosses to Python in one piece, in place of record by record, for a
             tenth of the work, and KafkaIO can do what it denies to Python.

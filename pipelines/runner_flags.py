@@ -36,7 +36,7 @@ class RunnerOptions(PipelineOptions):
         )
         parser.add_argument(
             "--expansion_service",
-            help="HOST:PORT of a Java expansion service, or its jar, for KafkaIO and Beam SQL. "
+            help="HOST:PORT of a Java expansion service that runs, for KafkaIO and Beam SQL. "
             "Default: Beam's own, which it fetches and starts.",
         )
         parser.add_argument(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import os
+import re
 from collections.abc import Mapping
 
 from apache_beam.options.pipeline_options import (
@@ -98,6 +99,13 @@ def kind_of(options: PipelineOptions) -> Kind:
 def choose_runner(options: PipelineOptions) -> Runner:
     """The runner that the flags name, with the Kafka reader that they choose. Raises FlagError."""
     runner = DEFAULTS[kind_of(options)]
+    service = options.view_as(RunnerOptions).expansion_service
+    if service and not re.fullmatch(r"[^\s/]+:\d+", service):
+        message = (
+            f"--expansion_service is {service!r}; expected HOST:PORT of a service that runs: a "
+            "jar is started by `java -jar JAR PORT`"
+        )
+        raise FlagError(message)
     wanted = options.view_as(RunnerOptions).kafka_reader
     if wanted == "auto":
         return runner

@@ -69,6 +69,13 @@ def test_kafka_io_on_direct_runner_is_refused_as_it_would_hang() -> None:
         choose_runner(parse_options(["--kafka_reader=java"]))
 
 
+@pytest.mark.parametrize("given", ["/opt/beam/service.jar", "service.jar", "localhost"])
+def test_an_expansion_service_that_is_no_address_is_refused(given: str) -> None:
+    with pytest.raises(FlagError, match=r"expected HOST:PORT .*java -jar JAR PORT"):
+        choose_runner(parse_options((f"--expansion_service={given}",)))
+    choose_runner(parse_options(("--expansion_service=localhost:8097",)))
+
+
 def test_the_native_reader_on_dataflow_is_refused() -> None:
     with pytest.raises(FlagError, match="use --kafka_reader=java"):
         choose_runner(PipelineOptions(["--runner=DataflowRunner", "--kafka_reader=native"]))
