@@ -52,10 +52,14 @@ def pytest_unconfigure() -> None:
 
 
 def _group(item: pytest.Item) -> str:
-    """Tests of one name run in one process, where there are several: all that use servers, which
-    are started once, and else those of a file, which share what they have read."""
-    uses_servers = "stack_session" in getattr(item, "fixturenames", ())
-    return "servers" if uses_servers or item.path.parent.name == "stack" else str(item.path)
+    """Tests of one name run in one process, where there are several: those that use servers in two
+    halves, each with its own stack, and else those of a file, which share what they have read."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if {"kafka", "registry", "connect"} & fixtures:
+        return "servers with Kafka"
+    if "stack_session" in fixtures or item.path.parent.name == "stack":
+        return "servers"
+    return str(item.path)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
