@@ -74,6 +74,9 @@ class PolledDatabase:
         return found
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a query; none before the first poll that has found something."""
+        if not self.file.exists():
+            return []
         with duckdb.connect(str(self.file), read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
