@@ -40,7 +40,7 @@ proof: $(VENV)/.test ## Run N more random histories through the god view: make p
 
 install: $(VENV)/.run $(VENV)/.test $(VENV)/.lint ## Install everything that a contributor needs into .venv
 
-# Tests of servers run in two halves, each with its own stack; the rest is shared file by file.
+# Two processes share the tests one by one, each with its own servers.
 test: $(VENV)/.test native-if-possible ## Run the tests; flags of pytest go in ARGS="...", WORKERS=0 is one process
 	@$(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist loadgroup $(ARGS)
 

@@ -51,22 +51,10 @@ def pytest_unconfigure() -> None:
     atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), 2))
 
 
-def _group(item: pytest.Item) -> str:
-    """Tests of one name run in one process, where there are several: those that use servers in two
-    halves, each with its own stack, and else those of a file, which share what they have read."""
-    fixtures = set(getattr(item, "fixturenames", ()))
-    if {"kafka", "registry", "connect"} & fixtures:
-        return "servers with Kafka"
-    if "stack_session" in fixtures or item.path.parent.name == "stack":
-        return "servers"
-    return str(item.path)
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what is slow, unless the command says which marks it wants: -m slow."""
     skip = pytest.mark.skip(reason="slow; runs with -m slow")
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
         servers = SLOW_SERVERS & set(getattr(item, "fixturenames", ()))
         if (
             item.path.name in SLOW_FILES

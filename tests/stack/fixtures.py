@@ -29,21 +29,8 @@ if TYPE_CHECKING:
 _Server = TypeVar("_Server", bound=servers.Server)
 
 _SESSION = pytest.StashKey[Session]()
-_GROUP = pytest.StashKey[object]()
 
 MakeConnector: TypeAlias = "Callable[..., Connector]"
-
-
-def _group_of(item: pytest.Item) -> object:
-    mark = item.get_closest_marker("xdist_group")
-    return mark.args[0] if mark is not None else None
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Notes whose tests run in this process, where several processes share the tests."""
-    if hasattr(item.config, "workerinput"):
-        item.config.stash[_GROUP] = _group_of(item)
 
 
 @pytest.fixture(scope="session")
@@ -51,13 +38,7 @@ def stack_session(request: pytest.FixtureRequest) -> Iterator[Session]:
     """The parts of this run. All that its tests ask for begin to start at the first use of one."""
     opened = Session()
     request.config.stash[_SESSION] = opened
-    group = request.config.stash.get(_GROUP, None)
-    wanted = {
-        name
-        for item in request.session.items
-        if group is None or _group_of(item) == group
-        for name in getattr(item, "fixturenames", ())
-    }
+    wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
     opened.begin(name for name in PARTS if name in wanted)
     yield opened
     opened.close()
