@@ -32,7 +32,7 @@ def log_rows(flavour: Flavour, name: str, appended: Sequence[Appended]) -> list[
 
 def log_table(flavour: Flavour, rows: Sequence[Mapping[str, object]]) -> pa.Table:
     """The rows in the types that the change log pipeline writes."""
-    schema = LOGS[flavour]
+    schema = LOGS["postgresql" if flavour == "postgresql" else "mysql"]
     columns = [
         pa.array([row[name] for row in rows], schema.field(name).type) for name in schema.names
     ]
