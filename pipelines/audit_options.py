@@ -15,8 +15,14 @@ from pipeline_io.database import masked
 from pipeline_io.secrets import SCHEMES, is_reference
 from pipelines.audit_tables_config import TableSettings, settings_of
 from pipelines.change_outputs import KINDS, OutputConfig
-from pipelines.options import FlagError, JobConfig, JobOptions
-from pipelines.warehouse_flags import SOURCE_NAME, add_once
+from pipelines.options import FlagError, JobConfig
+from pipelines.source_flags import (
+    check_foreign,
+    kafka_property,
+    required,
+    required_source_name,
+)
+from pipelines.warehouse_flags import add_once
 
 INTERVAL_SECONDS = 30.0
 SWEEP_SECONDS = 3600.0
@@ -162,15 +168,15 @@ class AuditConfig:
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> AuditConfig:
-        _check_foreign(options)
+        check_foreign(options, _FOREIGN, "polls tables")
         flags = options.view_as(AuditOptions)
         job = JobConfig.from_options(options, "audit_columns")
-        source_name = _source_name(flags.source_name)
+        source_name = required_source_name(flags.source_name)
         output = OutputConfig(
-            _required(flags.output, "output", f"where changes go: {KINDS}"),
+            required(flags.output, "output", f"where changes go: {KINDS}"),
             source_name,
             job.live.get("kafka_brokers"),
-            dict(_property(text) for text in flags.kafka_property or ()),
+            dict(kafka_property(text) for text in flags.kafka_property or ()),
             job.live.get("schema_registry"),
         )
         overlap = flags.overlap
@@ -179,13 +185,13 @@ class AuditConfig:
         requests = _requests(flags, float(overlap))
         return cls(
             job=job,
-            database=_required(
+            database=required(
                 flags.database, "database", "its address, such as postgresql+psycopg://HOST/shop"
             ),
             requests=requests,
             source_name=source_name,
             output=output,
-            state=_required(
+            state=required(
                 flags.state,
                 "state",
                 "the address of the database that keeps what was polled, such as "
@@ -259,38 +265,3 @@ def _request(
 
 def _listed(given: str | None) -> tuple[str, ...]:
     return tuple(one.strip() for one in (given or "").split(",") if one.strip())
-
-
-def _required(value: str | None, flag: str, what: str) -> str:
-    if not value:
-        message = f"--{flag} is missing: {what}"
-        raise FlagError(message)
-    return value
-
-
-def _source_name(given: str | None) -> str:
-    name = _required(given, "source_name", "the source's name, such as --source_name=shop")
-    if not SOURCE_NAME.fullmatch(name):
-        message = (
-            f"--source_name={name}: expected letters, digits and _, and no digit first: it is "
-            "the name of a dataset"
-        )
-        raise FlagError(message)
-    return name
-
-
-def _check_foreign(options: PipelineOptions) -> None:
-    flags = options.view_as(JobOptions)
-    defaults = PipelineOptions([]).view_as(JobOptions).get_all_options()
-    for name in _FOREIGN:
-        if getattr(flags, name) != defaults[name]:
-            message = f"--{name} is of other jobs, and this one polls tables; leave it out"
-            raise FlagError(message)
-
-
-def _property(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        message = f"--kafka_property={text}: expected NAME=VALUE"
-        raise FlagError(message)
-    return name.strip(), value

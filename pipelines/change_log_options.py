@@ -12,7 +12,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.encryption_options import add_encryption_flags, fields_of
 from pipelines.options import FlagError, JobConfig, JobOptions
-from pipelines.warehouse_flags import SOURCE_NAME, add_once
+from pipelines.source_flags import check_source_name, kafka_property
+from pipelines.warehouse_flags import add_once
 from transforms.encryption_rules import FieldRules
 
 KAFKA, RECORDING = "kafka", "recording:"
@@ -121,11 +122,11 @@ class ChangeLogConfig:
             job,
             _warehouse(flags.warehouse),
             _recording(flags.source),
-            _source_name(flags.source_name),
+            None if flags.source_name is None else check_source_name(flags.source_name),
             flags.database,
             topics,
             pattern,
-            dict(_property(text) for text in flags.kafka_property or ()),
+            dict(kafka_property(text) for text in flags.kafka_property or ()),
             flags.discovery_seconds,
             BigQueryMethod(flags.bigquery_method),
             flags.exactly_once,
@@ -206,16 +207,6 @@ def _recording(given: str | None) -> str | None:
     return None
 
 
-def _source_name(given: str | None) -> str | None:
-    if given is not None and not SOURCE_NAME.fullmatch(given):
-        message = (
-            f"--source_name={given}: expected letters, digits and _, and no digit first: it is "
-            "the name of a dataset"
-        )
-        raise FlagError(message)
-    return given
-
-
 def _topics(given: str | None) -> tuple[tuple[str, ...], str | None]:
     """Names, or a pattern: what has any other character than names have."""
     if given is None:
@@ -229,11 +220,3 @@ def _topics(given: str | None) -> tuple[tuple[str, ...], str | None]:
         message = f"--topics={given}: no names, and no regular expression: {error}"
         raise FlagError(message) from error
     return (), given
-
-
-def _property(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        message = f"--kafka_property={text}: expected NAME=VALUE"
-        raise FlagError(message)
-    return name.strip(), value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import pyarrow as pa
 
 from pipeline_io.database_sink_table import DatabaseTable, DeleteOn, SinkColumn
@@ -44,7 +46,7 @@ def database_table(sink: Table) -> DatabaseTable:
         return DatabaseTable(
             database(options),
             str(options["table-name"]),
-            _columns(sink),
+            sink_columns(sink, sink_column),
             key=sink.primary_key,
             delete_on=delete_on,
             order_key_column=None if order is None else str(order),
@@ -104,13 +106,20 @@ def delete_on_of(sink: Table) -> DeleteOn | None:
     return DeleteOn(column, value)
 
 
-def _columns(sink: Table) -> tuple[SinkColumn, ...]:
+class ReadColumn(Protocol):
+    """A column of a script as a database has it. Raises SqlError: it has no such column."""
+
+    def __call__(self, column: Column, *, is_json: bool) -> SinkColumn: ...
+
+
+def sink_columns(sink: Table, read: ReadColumn) -> tuple[SinkColumn, ...]:
+    """The columns of a sink that are written. Raises SqlErrors, each at its column."""
     errors: list[SqlError] = []
     found = []
     as_json = json_columns(sink)
     for column in sink.physical_columns():
         try:
-            found.append(sink_column(column, is_json=column.name in as_json))
+            found.append(read(column, is_json=column.name in as_json))
         except SqlError as error:
             errors.append(SqlError(str(error), column.node))
     if errors:

@@ -12,8 +12,14 @@ from pipeline_io.database import Database
 from pipeline_io.secrets import SCHEMES, Secret, is_reference
 from pipeline_io.spanner_config import SpannerConfig
 from pipelines.change_outputs import KINDS, OutputConfig
-from pipelines.options import FlagError, JobConfig, JobOptions
-from pipelines.warehouse_flags import SOURCE_NAME, add_once
+from pipelines.options import FlagError, JobConfig
+from pipelines.source_flags import (
+    check_foreign,
+    kafka_property,
+    required,
+    required_source_name,
+)
+from pipelines.warehouse_flags import add_once
 
 JOB = "spanner_changes"
 READERS = 32
@@ -121,20 +127,20 @@ class SpannerChangesConfig:
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> SpannerChangesConfig:
-        _check_foreign(options)
+        check_foreign(options, _FOREIGN, "reads a change stream")
         flags = options.view_as(SpannerChangesOptions)
         job = JobConfig.from_options(options, JOB)
-        source_name = _source_name(flags.source_name)
+        source_name = required_source_name(flags.source_name)
         return cls(
             job,
             _database(flags.database),
-            _required(flags.change_stream, "change_stream", "the name of the change stream"),
+            required(flags.change_stream, "change_stream", "the name of the change stream"),
             source_name,
             OutputConfig(
-                _required(flags.output, "output", f"where changes go: {KINDS}"),
+                required(flags.output, "output", f"where changes go: {KINDS}"),
                 source_name,
                 job.live.get("kafka_brokers"),
-                dict(_property(text) for text in flags.kafka_property or ()),
+                dict(kafka_property(text) for text in flags.kafka_property or ()),
                 job.live.get("schema_registry"),
             ),
             _state(flags.state, flags.state_password),
@@ -146,7 +152,7 @@ class SpannerChangesConfig:
 
 
 def _database(given: str | None) -> SpannerConfig:
-    text = _required(given, "database", "its address, spanner:PROJECT/INSTANCE/DATABASE")
+    text = required(given, "database", "its address, spanner:PROJECT/INSTANCE/DATABASE")
     try:
         return SpannerConfig.of(text)
     except ValueError as error:
@@ -155,7 +161,7 @@ def _database(given: str | None) -> SpannerConfig:
 
 
 def _state(given: str | None, password: str | None) -> Database:
-    address = _required(
+    address = required(
         given,
         "state",
         "the address of the database that keeps what was read, such as sqlite:///state.db",
@@ -184,38 +190,3 @@ def _microseconds(flag: str, text: str) -> int:
         raise FlagError(message)
     since = moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
     return since // datetime.timedelta(microseconds=1)
-
-
-def _source_name(given: str | None) -> str:
-    name = _required(given, "source_name", "the source's name, such as --source_name=shop")
-    if not SOURCE_NAME.fullmatch(name):
-        message = (
-            f"--source_name={name}: expected letters, digits and _, and no digit first: it is "
-            "the name of a dataset"
-        )
-        raise FlagError(message)
-    return name
-
-
-def _required(value: str | None, flag: str, what: str) -> str:
-    if not value:
-        message = f"--{flag} is missing: {what}"
-        raise FlagError(message)
-    return value
-
-
-def _check_foreign(options: PipelineOptions) -> None:
-    flags = options.view_as(JobOptions)
-    defaults = PipelineOptions([]).view_as(JobOptions).get_all_options()
-    for name in _FOREIGN:
-        if getattr(flags, name) != defaults[name]:
-            message = f"--{name} is of other jobs, and this one reads a change stream; leave it out"
-            raise FlagError(message)
-
-
-def _property(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        message = f"--kafka_property={text}: expected NAME=VALUE"
-        raise FlagError(message)
-    return name.strip(), value

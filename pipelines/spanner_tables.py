@@ -9,11 +9,10 @@ import pyarrow as pa
 from pipeline_io.database_sink_table import SinkColumn
 from pipeline_io.spanner_config import SpannerConfig
 from pipeline_io.spanner_row_table import SpannerTable
-from pipelines.database_tables import delete_on_of, sink_column
+from pipelines.database_tables import delete_on_of, sink_column, sink_columns
 from transforms.sql.connectors_changes import DELETE_ON, ORDER_KEY
 from transforms.sql.connectors_jdbc import DELETED
-from transforms.sql.errors import SqlError, SqlErrors
-from transforms.sql.sink_format import json_columns
+from transforms.sql.errors import SqlError
 from transforms.sql.tables import Column, Table, column_type
 from transforms.sql.types import Kind
 
@@ -49,7 +48,7 @@ def spanner_table(sink: Table) -> SpannerTable:
         return SpannerTable(
             config,
             str(options["table"]),
-            _columns(sink),
+            sink_columns(sink, _column),
             key=sink.primary_key,
             delete_on=delete_on,
             order_key_column=None if order is None else str(order),
@@ -58,20 +57,6 @@ def spanner_table(sink: Table) -> SpannerTable:
         )
     except ValueError as error:
         raise SqlError(str(error), sink.node.this) from error
-
-
-def _columns(sink: Table) -> tuple[SinkColumn, ...]:
-    errors: list[SqlError] = []
-    found = []
-    as_json = json_columns(sink)
-    for column in sink.physical_columns():
-        try:
-            found.append(_column(column, is_json=column.name in as_json))
-        except SqlError as error:
-            errors.append(SqlError(str(error), column.node))
-    if errors:
-        raise SqlErrors(errors)
-    return tuple(found)
 
 
 def _column(column: Column, *, is_json: bool) -> SinkColumn:
