@@ -1,7 +1,8 @@
 """Beam's Java transforms (KafkaIO, SQL): expansion service and Java worker pool in one process.
 
 Beam ships them in one large jar that it fetches when it needs it. Here they are made of the small
-jars on Maven, together with transforms of the project's own (java/).
+jars on Maven, together with transforms of the project's own
+(templates/java/src).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tests.stack.part import Command, Context, Endpoints, NotReady, Part, Plan
 
 JAVA = 17
 HEAP_MEGABYTES = 768
-SOURCES = Path(__file__).parent / "java"
+SOURCES = Path(__file__).parents[2] / "templates" / "java" / "src"
 BEAM = "2.71.0"
 """The newest whose small jars are on Maven Central; Python's Beam 2.77 takes its expansions."""
 

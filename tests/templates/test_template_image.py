@@ -114,7 +114,7 @@ def test_what_is_built_is_copied_from_where_it_is_built() -> None:
     [
         ("setup.py", False),
         ("pipelines/aml.sql", False),
-        ("tests/stack/java/kamiflow/KafkaBatches.java", False),
+        ("templates/java/src/kamiflow/KafkaBatches.java", False),
         ("tests/conftest.py", True),
         (".venv/bin/python", True),
         ("out/aml/events.jsonl", True),
@@ -188,8 +188,7 @@ def test_what_the_last_stage_runs_makes_a_python_that_launches(tmp_path: Path) -
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("mvn") is None, reason="mvn was not found: it makes the jar")
 def test_the_java_stage_makes_a_jar_that_expands_every_transform(tmp_path: Path) -> None:
-    for name in ("templates/java", "tests/stack/java"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "templates" / "java", tmp_path / "templates" / "java")
     (java,) = [stage for stage in STAGES if stage.name == "java"]
     (line,) = java.of("RUN")
     # The newest whose parts are in the repository that the tests know.
