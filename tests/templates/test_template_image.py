@@ -92,7 +92,7 @@ def test_every_source_of_a_copy_exists_and_is_given_to_the_build(pipeline: str) 
                 assert found, source
                 kept = [path.relative_to(ROOT).as_posix() for path in found]
                 assert not any(ignored(path, RULES) for path in kept), source
-    assert seen == 6
+    assert seen == 5
 
 
 def test_what_is_built_is_copied_from_where_it_is_built() -> None:
