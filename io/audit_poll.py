@@ -92,7 +92,7 @@ class Poll:
         self._describe()
         bound = self.bound = self._database.upper_bound(held.progress.cursor_us)
         if bound.us <= 0:
-            _LOGGER.warning("%s: %s", self.table.label, bound.why)
+            _LOGGER.warning("%s: %s", self.table.label, bound.why, extra=self._subject)
             return
         _LOGGER.debug("%s: up to %d, %s", self.table.label, bound.us, bound.why)
         begins = self._sweep is None and (self._is_due(held, bound) if sweep is None else sweep)
@@ -111,6 +111,11 @@ class Poll:
             self._sweep.close()
             self._sweep = None
 
+    @property
+    def _subject(self) -> dict[str, str]:
+        """What log messages are about."""
+        return {"table": self.table.label}
+
     def _describe(self) -> None:
         """The table as it is now."""
         before, now = self.table, self._database.describe(self.table.request)
@@ -124,13 +129,16 @@ class Poll:
             raise SchemaChanged(message)
         if now.columns != before.columns:
             _LOGGER.warning(
-                "%s: its columns have changed; rows are now %s", now.label, _shown(now.columns)
+                "%s: its columns have changed; rows are now %s",
+                now.label,
+                _shown(now.columns),
+                extra=self._subject,
             )
         self.table = now
         if not self._has_told:
             self._has_told = True
             for warning in (*now.warnings, *self._database.unseen(now)):
-                _LOGGER.warning("%s", warning)
+                _LOGGER.warning("%s", warning, extra=self._subject)
 
     def _polled(self, held: Held, bound: Bound, *, whole: bool) -> Iterator[pa.RecordBatch]:
         progress = held.progress

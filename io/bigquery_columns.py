@@ -89,6 +89,7 @@ def tell_of_layout(wanted: bigquery.Table, present: bigquery.Table) -> None:
             wanted.reference,
             field or "nothing",
             wanted.time_partitioning.field,
+            extra={"table": wanted.table_id},
         )
     if wanted.clustering_fields and present.clustering_fields != wanted.clustering_fields:
         _LOGGER.warning(
@@ -99,6 +100,7 @@ def tell_of_layout(wanted: bigquery.Table, present: bigquery.Table) -> None:
             ", ".join(wanted.clustering_fields),
             ",".join(wanted.clustering_fields),
             f"{wanted.project}:{wanted.dataset_id}.{wanted.table_id}",
+            extra={"table": wanted.table_id},
         )
 
 

@@ -9,20 +9,19 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
-from apache_beam.transforms.window import BoundedWindow
-from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from pipeline_io.bigquery_chunks import Refused
 from pipeline_io.bigquery_config import BigQueryConfig
 from pipeline_io.bigquery_log_sink import BigQueryLogSink
+from pipeline_io.sink_metrics import SinkMetrics
+from pipeline_io.sink_step import Place, SinkStep
 
 NAMESPACE = "kamiflow.bigquery"
-"""Of the Beam counters `requests`, `rows`, `bytes`, `retries` and `refused`."""
+"""Of the Beam counters COUNTS."""
 
-_COUNTS = ("requests", "rows", "bytes", "retries", "refused")
+COUNTS = ("requests", "rows", "bytes", "retries", "refused")
 _REFUSED = "refused"
 
 
@@ -65,33 +64,22 @@ class LogOutputs(NamedTuple):
     refused: PCollection[RefusedRows]
 
 
-class _Place(NamedTuple):
-    """Where a batch belongs in event time."""
-
-    timestamp: Timestamp
-    window: BoundedWindow
-
-
-class _AppendRows(beam.DoFn):
+class _AppendRows(SinkStep[BigQueryLogSink]):
     """Appends TableRows; yields WrittenRows and, tagged, RefusedRows at the end of a bundle."""
 
-    def __init__(self, config: BigQueryConfig, layout: TableLayout) -> None:
+    def __init__(self, config: BigQueryConfig, layout: TableLayout, sink: str = "") -> None:
+        super().__init__(SinkMetrics(NAMESPACE, sink, COUNTS))
         self.config = config
         self.layout = layout
-        self._counters = {name: Metrics.counter(NAMESPACE, name) for name in _COUNTS}
-        self._sink: BigQueryLogSink | None = None
         self._tables: set[str] = set()
-        self._written: Counter[tuple[str, _Place]] = Counter()
+        self._written: Counter[tuple[str, Place]] = Counter()
 
-    def setup(self) -> None:
-        self._sink = BigQueryLogSink.of(self.config)
+    def open_writer(self) -> BigQueryLogSink:
         self._tables = set()
+        return BigQueryLogSink.of(self.config)
 
     def start_bundle(self) -> None:
-        if self._sink is None or not self._sink.is_idle:
-            # The bundle before has failed: what it left must not mix with its second try.
-            self.teardown()
-            self.setup()
+        super().start_bundle()
         self._written = Counter()
 
     def process(
@@ -101,7 +89,7 @@ class _AppendRows(beam.DoFn):
         window: Any = beam.DoFn.WindowParam,
     ) -> None:
         table, rows = element
-        sink = self._running()
+        sink = self.writer()
         if table not in self._tables:
             sink.ensure_table(
                 table,
@@ -110,17 +98,16 @@ class _AppendRows(beam.DoFn):
                 cluster_by=self.layout.cluster_by,
             )
             self._tables.add(table)
-        place = _Place(timestamp, window)
+        place = Place(timestamp, window)
         sink.append(table, rows, mark=place)
         self._written[table, place] += rows.num_rows
 
     def finish_bundle(self) -> Iterator[WindowedValue | TaggedOutput[str, Any]]:
-        sink = self._running()
+        sink = self.writer()
         try:
             sink.flush()
         finally:
-            for name, count in sink.take_counts().items():
-                self._counters[name].inc(count)
+            self.metrics.count(sink.take_counts())
         batches: dict[int, list[Refused]] = defaultdict(list)
         for one in sink.take_refused():
             batches[id(one.rows)].append(one)
@@ -132,17 +119,6 @@ class _AppendRows(beam.DoFn):
         for (table, place), count in self._written.items():
             yield WindowedValue(WrittenRows(table, count), place.timestamp, (place.window,))
 
-    def teardown(self) -> None:
-        if self._sink is not None:
-            self._sink.close()
-            self._sink = None
-
-    def _running(self) -> BigQueryLogSink:
-        if self._sink is None:
-            message = "a writer of rows is used before setup(), or after teardown()"
-            raise RuntimeError(message)
-        return self._sink
-
 
 class WriteBigQueryLog(beam.PTransform[PCollection[TableRows], LogOutputs]):
     """Appends batches to the tables that they name, which are made where they are not there.
@@ -152,16 +128,17 @@ class WriteBigQueryLog(beam.PTransform[PCollection[TableRows], LogOutputs]):
     While BigQuery is away, rows are sent again for `retry_seconds`; then, or when a table may not
     be written to, BigQueryError fails the bundle.
 
-    layout: of all tables that come.
+    layout: of all tables that come. sink: the name that its metrics have.
     """
 
-    def __init__(self, config: BigQueryConfig, layout: TableLayout) -> None:
+    def __init__(self, config: BigQueryConfig, layout: TableLayout, sink: str = "") -> None:
         super().__init__()
         self.config = config
         self.layout = layout
+        self.sink = sink
 
     def expand(self, rows: PCollection[TableRows]) -> LogOutputs:
-        step = beam.ParDo(_AppendRows(self.config, self.layout))
+        step = beam.ParDo(_AppendRows(self.config, self.layout, self.sink))
         outputs = rows | "AppendRows" >> step.with_outputs(_REFUSED, main="written")
         return LogOutputs(outputs["written"], outputs[_REFUSED])
 

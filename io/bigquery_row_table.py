@@ -118,6 +118,7 @@ def open_table(sink: BigQueryLogSink, table: RowTable, *, tells: bool = False) -
                     "%s lacks %s, and rows are stored without: --schema_evolution=add adds them",
                     table,
                     _named(lacking),
+                    extra={"table": table.name},
                 )
             if not wanted:
                 message = (

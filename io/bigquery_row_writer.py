@@ -8,24 +8,23 @@ from typing import Any, NamedTuple, cast
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection
 from apache_beam.transforms.window import BoundedWindow
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from pipeline_io.bigquery_chunks import Refused
-from pipeline_io.bigquery_log import NAMESPACE
+from pipeline_io.bigquery_log import COUNTS, NAMESPACE
 from pipeline_io.bigquery_log_sink import BigQueryLogSink
 from pipeline_io.bigquery_row_shape import shaped_rows
 from pipeline_io.bigquery_row_table import Columns, RowTable, open_table
 from pipeline_io.bigquery_upsert import change_rows, stored_part
 from pipeline_io.record_schema import REFUSED_ROWS
+from pipeline_io.sink_metrics import SinkMetrics
+from pipeline_io.sink_step import SinkStep
 
 LEFT_OUT = "left_out"
 """The Beam counter of values, not NULL, that the table has no column for (`ignore`)."""
-
-_COUNTS = ("requests", "rows", "bytes", "retries", "refused")
 
 
 class _Origin(NamedTuple):
@@ -36,25 +35,21 @@ class _Origin(NamedTuple):
     window: BoundedWindow
 
 
-class _WriteRows(beam.DoFn):
+class _WriteRows(SinkStep[BigQueryLogSink]):
     """Appends batches of SINK_ROWS; yields REFUSED_ROWS at the end of a bundle."""
 
-    def __init__(self, table: RowTable) -> None:
+    def __init__(self, table: RowTable, sink: str = "") -> None:
+        super().__init__(SinkMetrics(NAMESPACE, sink, (*COUNTS, LEFT_OUT)))
         self.table = table
-        self._counters = {name: Metrics.counter(NAMESPACE, name) for name in (*_COUNTS, LEFT_OUT)}
-        self._sink: BigQueryLogSink | None = None
         self._columns: Columns | None = None
         self._without_order: list[Refused] = []
 
-    def setup(self) -> None:
-        self._sink = BigQueryLogSink.of(self.table.config)
+    def open_writer(self) -> BigQueryLogSink:
         self._columns = None
+        return BigQueryLogSink.of(self.table.config)
 
     def start_bundle(self) -> None:
-        if self._sink is None or not self._sink.is_idle:
-            # The bundle before has failed: what it left must not mix with its second try.
-            self.teardown()
-            self.setup()
+        super().start_bundle()
         self._without_order = []
 
     def process(
@@ -63,14 +58,15 @@ class _WriteRows(beam.DoFn):
         timestamp: Any = beam.DoFn.TimestampParam,
         window: Any = beam.DoFn.WindowParam,
     ) -> None:
-        sink = self._running()
+        sink = self.writer()
         if self._columns is None:
             self._columns = open_table(sink, self.table)
+        self.metrics.came(element)
         payload = cast("pa.StructArray", element.column("payload"))
         stored = stored_part(payload, self.table.upserting)
         shaped = shaped_rows(stored, self._columns)
         if shaped.left_out:
-            self._counters[LEFT_OUT].inc(shaped.left_out)
+            self.metrics.count({LEFT_OUT: shaped.left_out})
         origin = _Origin(element.column("record"), timestamp, window)
         if self.table.upserting is None:
             sink.append(self.table.name, shaped.rows, mark=origin)
@@ -80,18 +76,18 @@ class _WriteRows(beam.DoFn):
         name = self.table.name
         for row, why in changes.refused:
             self._without_order.append(Refused(name, element, row, "NoOrderKey", why, origin))
-            self._counters["refused"].inc()
+            self.metrics.count({"refused": 1})
         if changes.rows.num_rows:
             kept = origin._replace(record=origin.record.take(changes.places))
             sink.append(name, changes.rows, mark=kept)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
-        sink = self._running()
+        sink = self.writer()
         try:
             sink.flush()
         finally:
-            for name, count in sink.take_counts().items():
-                self._counters[name].inc(count)
+            self.metrics.count(sink.take_counts())
+        self.metrics.confirmed()
         batches: dict[int, list[Refused]] = defaultdict(list)
         without_order, self._without_order = self._without_order, []
         for one in [*sink.take_refused(), *without_order]:
@@ -99,17 +95,6 @@ class _WriteRows(beam.DoFn):
         for refused in batches.values():
             origin: _Origin = refused[0].mark
             yield WindowedValue(_refused_rows(refused), origin.timestamp, (origin.window,))
-
-    def teardown(self) -> None:
-        if self._sink is not None:
-            self._sink.close()
-            self._sink = None
-
-    def _running(self) -> BigQueryLogSink:
-        if self._sink is None:
-            message = "a writer of rows is used before setup(), or after teardown()"
-            raise RuntimeError(message)
-        return self._sink
 
 
 class WriteBigQueryRows(beam.PTransform[PCollection[pa.RecordBatch], PCollection[pa.RecordBatch]]):
@@ -119,14 +104,17 @@ class WriteBigQueryRows(beam.PTransform[PCollection[pa.RecordBatch], PCollection
     A bundle ends when all of its rows are durable. While BigQuery is away, rows are sent again for
     the config's `retry_seconds`; then, or when the table may not be written to, or lacks columns
     that may not be added, BigQueryError fails the bundle.
+
+    sink: the name that its metrics have.
     """
 
-    def __init__(self, table: RowTable) -> None:
+    def __init__(self, table: RowTable, sink: str = "") -> None:
         super().__init__()
         self.table = table
+        self.sink = sink
 
     def expand(self, rows: PCollection[pa.RecordBatch]) -> PCollection[pa.RecordBatch]:
-        step = beam.ParDo(_WriteRows(self.table))
+        step = beam.ParDo(_WriteRows(self.table, self.sink))
         refused: PCollection[pa.RecordBatch] = rows | "AppendRows" >> step
         return refused
 

@@ -163,6 +163,7 @@ class DatabaseStore:
             self._policy.attempts,
             self._masked(error),
             state.next_action.sleep if state.next_action else 0,
+            extra={"table": self.table.name},
         )
 
     def _masked(self, error: BaseException | None) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+import posixpath
 import shutil
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import apache_beam as beam
 import polars as pl
 import pyarrow as pa
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import PCollection
 from apache_beam.transforms.window import GlobalWindows
@@ -27,6 +29,25 @@ _COPY_BYTES = 1 << 20
 
 class FileWriteError(OSError):
     """A file that could not be written; what was there before is still there."""
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path is one of a store of objects, such as gs://BUCKET/PATH."""
+    return "://" in path
+
+
+def path_in(folder: str, name: str) -> str:
+    """The path of a file in a folder, here or in a store of objects."""
+    return posixpath.join(folder, name) if is_remote(folder) else str(Path(folder) / name)
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a file, here or in a store of objects. Raises FileWriteError."""
+    try:
+        with create(path) as target:
+            target.write(text.encode())
+    except Exception as error:  # Each file system has its own; all of them mean the same here.
+        raise write_error(path, error) from error
 
 
 class Part(NamedTuple):
@@ -76,9 +97,9 @@ class _WritePart(beam.DoFn):
         try:
             if self._file is None:
                 self._part = Part(self.collection, time.time_ns(), _part_path(self.path))
-                self._file = _create(self._part.path)
+                self._file = create(self._part.path)
             self._file.write(lines_of(element))
-        except OSError as error:
+        except Exception as error:
             raise write_error(self.path, error) from error
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
@@ -86,7 +107,7 @@ class _WritePart(beam.DoFn):
             return
         try:
             self._file.close()
-        except OSError as error:
+        except Exception as error:
             raise write_error(self.path, error) from error
         yield GlobalWindows.windowed_value(self._part)
 
@@ -96,7 +117,7 @@ def _put_together(path: str, parts: Sequence[Part]) -> str:
     ordered = [part.path for part in sorted(parts)]
     whole = _part_path(path)
     try:
-        with _create(whole) as target:
+        with create(whole) as target:
             for part_path in ordered:
                 with FileSystems.open(part_path, compression_type=_PLAIN) as source:
                     shutil.copyfileobj(source, target, _COPY_BYTES)
@@ -104,7 +125,7 @@ def _put_together(path: str, parts: Sequence[Part]) -> str:
         FileSystems.rename([whole], [path])
         if ordered:
             FileSystems.delete(ordered)
-    except (OSError, BeamIOError) as error:
+    except Exception as error:
         raise write_error(path, error) from error
     return path
 
@@ -138,7 +159,8 @@ def _part_path(path: str) -> str:
     return f"{path}.part-{uuid.uuid4().hex}"
 
 
-def _create(path: str) -> Any:
+def create(path: str) -> Any:
+    """A new file to write bytes to; in a store its object is there, whole, when it is closed."""
     return FileSystems.create(path, compression_type=_PLAIN)
 
 
@@ -147,6 +169,8 @@ def write_error(path: str, error: Exception) -> FileWriteError:
         advice = "the disk is full; free room and run again"
     elif isinstance(error, PermissionError):
         advice = "this user may not write there; choose another path"
+    elif is_remote(path):
+        advice = "see that the bucket is there and this account may create objects in it"
     else:
         advice = "see that the folder can be written and run again"
     return FileWriteError(f"{path}: {error}: {advice}. The file of an earlier run is untouched")

@@ -211,6 +211,7 @@ class PartitionReader:
             at.key,
             at.start,
             first - 1,
+            extra={"topic": at.key.topic},
         )
         # Reading does not go on by itself; this makes the next call assign the partition anew.
         self._stands.pop(at.key, None)

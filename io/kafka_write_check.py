@@ -71,6 +71,7 @@ def check_topic(sink: TopicSink, seconds: float = START_SECONDS) -> FoundTopic:
         "the brokers make it with the first message, with their own number of partitions"
         if makes == "true"
         else "whether the brokers make it is not known: the user may not read their configuration",
+        extra={"topic": sink.topic},
     )
     return FoundTopic(sink, None, _number(_setting(admin, broker, "message.max.bytes")))
 

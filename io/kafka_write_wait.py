@@ -83,6 +83,7 @@ class Patience:
                 silence,
                 self._reason(),
                 self._sink.delivery_seconds,
+                extra={"topic": self._sink.topic},
             )
 
     def cause(self) -> confluent_kafka.KafkaError | None:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection
 from apache_beam.transforms.window import BoundedWindow
 from apache_beam.utils.timestamp import Timestamp
@@ -21,17 +20,18 @@ from pipeline_io.kafka_write_config import TopicSink
 from pipeline_io.kafka_write_errors import Failed, refusal
 from pipeline_io.kafka_write_messages import messages_of, refused_rows, size_of
 from pipeline_io.kafka_write_producer import TopicProducer
+from pipeline_io.sink_metrics import SinkMetrics
 
 _LOGGER = logging.getLogger(__name__)
 
 NAMESPACE = "kamiflow.kafka_writer"
-"""Of the Beam counters `messages`, `bytes` (of keys and payloads) and `refused`."""
+"""Of the Beam counters COUNTS; bytes are those of keys and payloads."""
 
 MOST_HELD_MESSAGES = 100_000
 """A bundle of more is confirmed in between: refused messages are looked up in what is held."""
 MOST_HELD_BYTES = 256 * 2**20
 
-_COUNTS = ("messages", "bytes", "refused")
+COUNTS = ("messages", "bytes", "refused")
 
 
 class _Held(NamedTuple):
@@ -46,9 +46,9 @@ class _Held(NamedTuple):
 class _WriteMessages(beam.DoFn):
     """Writes batches of SINK_ROWS; yields REFUSED_ROWS."""
 
-    def __init__(self, sink: TopicSink) -> None:
+    def __init__(self, sink: TopicSink, name: str = "") -> None:
         self.sink = sink
-        self._counters = {name: Metrics.counter(NAMESPACE, name) for name in _COUNTS}
+        self.metrics = SinkMetrics(NAMESPACE, name, COUNTS)
         self._producer: TopicProducer | None = None
         self._limit: int | None = None
         self._held: list[_Held] = []
@@ -61,6 +61,7 @@ class _WriteMessages(beam.DoFn):
         if self._producer is None:
             self._limit = self._known_limit()
             self._producer = TopicProducer(self.sink, self._limit)
+        self.metrics.begin()
 
     def process(
         self,
@@ -72,7 +73,8 @@ class _WriteMessages(beam.DoFn):
         self._running().send(messages_of(element, self.sink.headers), self._count, element.num_rows)
         self._count += element.num_rows
         self._bytes += element.nbytes
-        self._counters["bytes"].inc(size_of(element))
+        self.metrics.count({"bytes": size_of(element)})
+        self.metrics.came(element)
         if self._count >= MOST_HELD_MESSAGES or self._bytes >= MOST_HELD_BYTES:
             yield from self._confirmed()
 
@@ -90,8 +92,8 @@ class _WriteMessages(beam.DoFn):
         failed = self._sent_alone(self._running().confirm())
         held, count = self._held, self._count
         self._held, self._count, self._bytes = [], 0, 0
-        self._counters["messages"].inc(count - len(failed))
-        self._counters["refused"].inc(len(failed))
+        self.metrics.count({"messages": count - len(failed), "refused": len(failed)})
+        self.metrics.confirmed()
         yield from self._refused(held, failed)
 
     def _sent_alone(self, failed: list[Failed]) -> list[Failed]:
@@ -135,7 +137,8 @@ class _WriteMessages(beam.DoFn):
             return check_topic(self.sink).max_message_bytes
         except KafkaUnavailable as error:
             # The producer has more patience.
-            _LOGGER.warning("%s; the messages wait for it", error)
+            subject = {"topic": self.sink.topic}
+            _LOGGER.warning("%s; the messages wait for it", error, extra=subject)
             return None
 
     def _running(self) -> TopicProducer:
@@ -151,11 +154,14 @@ class WriteTopic(beam.PTransform[PCollection[pa.RecordBatch], PCollection[pa.Rec
     A bundle ends when every in-sync replica has all of its messages. While brokers are away they
     wait for `delivery_seconds`; then, or when the topic may not be written to, KafkaError fails
     the bundle.
+
+    name: the one that the sink's metrics have.
     """
 
-    def __init__(self, sink: TopicSink) -> None:
+    def __init__(self, sink: TopicSink, name: str = "") -> None:
         super().__init__()
         self.sink = sink
+        self.name = name
 
     def check(self) -> FoundTopic:
         """Asks the cluster whether the topic can be written to; see check_topic."""
@@ -163,6 +169,6 @@ class WriteTopic(beam.PTransform[PCollection[pa.RecordBatch], PCollection[pa.Rec
 
     def expand(self, rows: PCollection[pa.RecordBatch]) -> PCollection[pa.RecordBatch]:
         refused: PCollection[pa.RecordBatch] = rows | "WriteMessages" >> beam.ParDo(
-            _WriteMessages(self.sink)
+            _WriteMessages(self.sink, self.name)
         )
         return refused

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import apache_beam as beam
 import grpc
 import pyarrow as pa
-from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection
-from apache_beam.transforms.window import BoundedWindow
-from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from pipeline_io.pubsub_channel import open_channel, publish_call
@@ -19,41 +16,29 @@ from pipeline_io.pubsub_config import PubsubConfig
 from pipeline_io.pubsub_limits import refused_rows
 from pipeline_io.pubsub_publisher import Publisher
 from pipeline_io.pubsub_requests import requests_of
+from pipeline_io.sink_metrics import SinkMetrics
+from pipeline_io.sink_step import Place, SinkStep
 
 NAMESPACE = "kamiflow.pubsub"
-"""Of the Beam counters `requests`, `messages`, `bytes`, `retries` and `refused`."""
+"""Of the Beam counters COUNTS."""
 
-_COUNTS = ("requests", "messages", "bytes", "retries", "refused")
-
-
-class _Place(NamedTuple):
-    """Where a batch belongs in event time."""
-
-    timestamp: Timestamp
-    window: BoundedWindow
+COUNTS = ("requests", "messages", "bytes", "retries", "refused")
 
 
-class _WriteMessages(beam.DoFn):
+class _WriteMessages(SinkStep[Publisher]):
     """Publishes batches of SINK_ROWS; yields REFUSED_ROWS.
 
     A request holds messages of one batch, so none waits for the next batch to come.
     """
 
-    def __init__(self, config: PubsubConfig) -> None:
+    def __init__(self, config: PubsubConfig, sink: str = "") -> None:
+        super().__init__(SinkMetrics(NAMESPACE, sink, COUNTS))
         self.config = config
-        self._counters = {name: Metrics.counter(NAMESPACE, name) for name in _COUNTS}
         self._channel: grpc.Channel | None = None
-        self._publisher: Publisher | None = None
 
-    def setup(self) -> None:
+    def open_writer(self) -> Publisher:
         self._channel = open_channel(self.config)
-        self._publisher = Publisher(publish_call(self._channel, self.config), self.config)
-
-    def start_bundle(self) -> None:
-        if self._publisher is None or not self._publisher.is_idle:
-            # The bundle before has failed: what it left must not mix with its second try.
-            self.teardown()
-            self.setup()
+        return Publisher(publish_call(self._channel, self.config), self.config)
 
     def process(
         self,
@@ -61,39 +46,32 @@ class _WriteMessages(beam.DoFn):
         timestamp: Any = beam.DoFn.TimestampParam,
         window: Any = beam.DoFn.WindowParam,
     ) -> Iterator[pa.RecordBatch]:
-        found = requests_of(element, self.config, _Place(timestamp, window))
+        found = requests_of(element, self.config, Place(timestamp, window))
         for request in found.requests:
-            self._running().send(request)
+            self.writer().send(request)
+        self.metrics.came(element)
         if found.refused:
-            self._counters["refused"].inc(len(found.refused))
+            self.metrics.count({"refused": len(found.refused)})
             yield refused_rows(element, found.refused)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
-        publisher = self._running()
+        publisher = self.writer()
         try:
             refused = publisher.flush()
         finally:
-            for name, count in publisher.take_counts().items():
-                self._counters[name].inc(count)
+            self.metrics.count(publisher.take_counts())
+        self.metrics.confirmed()
         for request, one in refused:
-            self._counters["refused"].inc()
+            self.metrics.count({"refused": 1})
             batch = refused_rows(request.rows, [one])
             yield WindowedValue(batch, request.mark.timestamp, (request.mark.window,))
 
     def teardown(self) -> None:
-        if self._publisher is not None:
-            self._publisher.close()
-            self._publisher = None
+        super().teardown()
         if self._channel is not None:
             # Ends the calls under way as well.
             self._channel.close()
             self._channel = None
-
-    def _running(self) -> Publisher:
-        if self._publisher is None:
-            message = "a writer of messages is used before setup(), or after teardown()"
-            raise RuntimeError(message)
-        return self._publisher
 
 
 class WriteMessages(beam.PTransform[PCollection[pa.RecordBatch], PCollection[pa.RecordBatch]]):
@@ -102,13 +80,16 @@ class WriteMessages(beam.PTransform[PCollection[pa.RecordBatch], PCollection[pa.
     A bundle ends when all of its messages are confirmed. While Pub/Sub is away they are sent again
     for `retry_seconds`; then, or when the topic may not be published to, PubsubError fails the
     bundle.
+
+    sink: the name that its metrics have.
     """
 
-    def __init__(self, config: PubsubConfig) -> None:
+    def __init__(self, config: PubsubConfig, sink: str = "") -> None:
         super().__init__()
         self.config = config
+        self.sink = sink
 
     def expand(self, rows: PCollection[pa.RecordBatch]) -> PCollection[pa.RecordBatch]:
-        step = beam.ParDo(_WriteMessages(self.config))
+        step = beam.ParDo(_WriteMessages(self.config, self.sink))
         refused: PCollection[pa.RecordBatch] = rows | "PublishMessages" >> step
         return refused

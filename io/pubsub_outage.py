@@ -49,6 +49,7 @@ class Outage:
             waited,
             said,
             self._limit,
+            extra={"topic": self.config.topic},
         )
 
     def ended(self) -> None:
@@ -59,5 +60,8 @@ class Outage:
             since, self._since = self._since, None
         if since is not None:
             _LOGGER.warning(
-                "%s takes messages again after %.0f s", self.config, self._clock() - since
+                "%s takes messages again after %.0f s",
+                self.config,
+                self._clock() - since,
+                extra={"topic": self.config.topic},
             )

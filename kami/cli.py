@@ -13,6 +13,7 @@ import click
 
 from kami.context import DEFAULT_PATH, Context
 from kami.errors import EXIT_DIFFERENCES, KamiError
+from kami.logs import error_line
 
 PACKAGES = ("kami.commands", "kami.operations")
 EXIT_CODES = """Exit codes: 0 done; 1 differences or failed checks were found; 2 the command line,
@@ -69,7 +70,7 @@ class Commands(click.Group):
             return super().invoke(context)
         except KamiError as error:
             if str(error):
-                click.echo(f"kami: {error}", err=True)
+                click.echo(error_line(str(error), context.invoked_subcommand), err=True)
             context.exit(error.exit_code)
         except BrokenPipeError:
             # `kami query ... | head` has read enough.

@@ -8,7 +8,8 @@ reads the recording that is shipped, with a SQLite customer database that it mak
 events.jsonl, dead_letters.jsonl and summary.json to out/aml. Live:
 
     python -m pipelines.aml --kafka_brokers=HOST:9092 --schema_registry=http://HOST:8081 \\
-        --lookup_url=postgresql+psycopg://... --pubsub_project=P --pubsub_topic=T --follow
+        --lookup_url=postgresql+psycopg://HOST/customers --lookup_user=reader \\
+        --lookup_password=env://LOOKUP_PASSWORD --pubsub_project=P --pubsub_topic=T --follow
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from pathlib import Path
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline_io.files import is_remote
 from pipelines.command import run_command
 from pipelines.live_flags import with_shipped_recording
 from pipelines.options import FlagError, JobConfig
 from pipelines.run_job import run_job
+from pipelines.script_flags import add_kafka_flags, add_lookup_flags, kafka_values, lookup_values
 from transforms.sql.errors import Script
 
 HERE = Path(__file__).parent
@@ -43,6 +46,8 @@ class AmlOptions(PipelineOptions):
             help="Address of the customer database, SQLAlchemy's or JDBC's. "
             "Default with a recording: a SQLite file that is made in --output_dir.",
         )
+        add_lookup_flags(parser)
+        add_kafka_flags(parser)
 
 
 def customers(config: JobConfig) -> str:
@@ -50,6 +55,12 @@ def customers(config: JobConfig) -> str:
 
     Raises FlagError.
     """
+    if is_remote(config.output_dir):
+        message = (
+            f"--output_dir={config.output_dir}: the example's customer database is a file of this "
+            "machine; give --lookup_url, or another folder"
+        )
+        raise FlagError(message)
     path = Path(config.output_dir) / "customers.db"
     if not config.explain:
         make_customers(path)
@@ -80,7 +91,8 @@ def lookup_url(options: PipelineOptions, config: JobConfig) -> str:
 def run(options: PipelineOptions) -> None:
     config = with_shipped_recording(JobConfig.from_options(options, "aml"), RECORDING)
     script = Script("aml.sql", SCRIPT.read_text(encoding="utf-8"))
-    run_job(script, config, options, {"LOOKUP_URL": lookup_url(options, config)})
+    login, kafka = lookup_values(options), kafka_values(options, config)
+    run_job(script, config, options, {"LOOKUP_URL": lookup_url(options, config), **login, **kafka})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 --
 -- The topics and the Pub/Sub topic are what the flags say; without --kafka_brokers a recording of
 -- the same topics is read, without --pubsub_topic the events go to a file. ${LOOKUP_URL} is the
--- customer database.
+-- customer database. ${KAFKA_PROPERTIES} and its like are further options that flags give.
 
 -- MySQL, core banking. Its dates are German text; its DATETIMEs are UTC.
 CREATE TABLE transfers (
@@ -35,6 +35,7 @@ CREATE TABLE transfers (
   'properties.group.id' = '${KAFKA_GROUP:-kamiflow-aml}',
   'value.format' = 'debezium-avro-confluent',
   'schema-registry.url' = '${SCHEMA_REGISTRY:-http://localhost:8081}'
+  ${KAFKA_PROPERTIES:-} ${REGISTRY_PROPERTIES:-}
 );
 
 -- PostgreSQL, card processing. A delete has its key alone (REPLICA IDENTITY DEFAULT).
@@ -67,6 +68,7 @@ CREATE TABLE card_payments (
   'value.format' = 'debezium-avro-confluent',
   'schema-registry.url' = '${SCHEMA_REGISTRY:-http://localhost:8081}',
   'debezium.deletes' = 'key'
+  ${KAFKA_PROPERTIES:-} ${REGISTRY_PROPERTIES:-}
 );
 
 CREATE TABLE customers (
@@ -83,6 +85,7 @@ CREATE TABLE customers (
   'table-name' = 'customers',
   'lookup.cache.ttl' = '60s',
   'lookup.cache.max-rows' = '100000'
+  ${LOOKUP_LOGIN:-}
 );
 
 CREATE TABLE customer_flags (
@@ -96,6 +99,7 @@ CREATE TABLE customer_flags (
   'table-name' = 'customer_flags',
   'lookup.cache.ttl' = '60s',
   'lookup.cache.max-rows' = '100000'
+  ${LOOKUP_LOGIN:-}
 );
 
 -- What Splunk's HTTP Event Collector takes.

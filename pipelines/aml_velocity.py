@@ -21,6 +21,7 @@ from pipelines.command import run_command
 from pipelines.live_flags import with_shipped_recording
 from pipelines.options import FlagError, JobConfig
 from pipelines.run_job import run_job
+from pipelines.script_flags import add_kafka_flags, kafka_values
 from transforms.sql.errors import Script
 
 HERE = Path(__file__).parent
@@ -65,6 +66,7 @@ class AmlVelocityOptions(PipelineOptions):
             help="Sum of an account's transfers in a window that makes an event, in the currency "
             "of the account. Default: 10000.00.",
         )
+        add_kafka_flags(parser)
 
 
 def values(options: PipelineOptions) -> dict[str, str]:
@@ -99,7 +101,7 @@ def values(options: PipelineOptions) -> dict[str, str]:
 def run(options: PipelineOptions) -> None:
     config = with_shipped_recording(JobConfig.from_options(options, "aml_velocity"), RECORDING)
     script = Script("aml_velocity.sql", SCRIPT.read_text(encoding="utf-8"))
-    run_job(script, config, options, values(options))
+    run_job(script, config, options, {**values(options), **kafka_values(options, config)})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -24,6 +24,7 @@ CREATE TABLE transfers (
   'properties.group.id' = '${KAFKA_GROUP:-kamiflow-aml-velocity}',
   'value.format' = 'debezium-avro-confluent',
   'schema-registry.url' = '${SCHEMA_REGISTRY:-http://localhost:8081}'
+  ${KAFKA_PROPERTIES:-} ${REGISTRY_PROPERTIES:-}
 );
 
 CREATE TABLE events (

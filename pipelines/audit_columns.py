@@ -23,6 +23,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from kami.errors import ConfigurationError
+from pipelines import logs
 from pipelines.audit_checks import (
     check_writing,
     described,
@@ -39,7 +40,7 @@ from pipelines.command import run_command
 from pipelines.dead_letter_sinks import check_place, write_dead_letters
 from pipelines.follow import stop_requests
 from pipelines.options import FlagError
-from pipelines.run_job import make_output_folder
+from pipelines.output_folder import prepare_output
 from pipelines.runners import Kind, Runner
 from pipelines.version import VERSION
 from transforms.dead_letters import Origin
@@ -79,7 +80,7 @@ class AuditRun:
         )
         job = self.config.job
         place, ends = job.dead_letter_place, not self.config.follow
-        write_dead_letters((letters,), place, job.output_dir, self.runner, ends=ends)
+        write_dead_letters((letters,), place, job.refused_letters, self.runner, ends=ends)
         result = pipeline.run()
         result.wait_until_finish()
         self.session.state.commit(round_token)
@@ -105,14 +106,14 @@ def run(options: PipelineOptions) -> None:
         raise FlagError(str(error)) from error
     place = AuditPlace.of(config)
     runner = prepared_runner(config, options)
-    make_output_folder(config.job)
+    config = dataclasses.replace(config, job=prepare_output(config.job, options, runner))
     check_place(config.job.dead_letter_place)
     console, started = Console(), time.monotonic()
     session = place.open()
     try:
         tables = described(session, config.requests)
         for line in told_of_output(config, place, tables):
-            console.print(line, highlight=False, soft_wrap=True, markup=False)
+            logs.say(console, line)
         check_writing(config, place, tables)
         audit = AuditRun(config, options, runner, place, session, tasks_of(tables))
         if runner.kind is Kind.LOCAL:

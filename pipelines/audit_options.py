@@ -17,6 +17,7 @@ from pipelines.audit_tables_config import TableSettings, settings_of
 from pipelines.change_outputs import KINDS, OutputConfig
 from pipelines.options import FlagError, JobConfig
 from pipelines.source_flags import (
+    add_kafka_property,
     check_foreign,
     kafka_property,
     required,
@@ -40,6 +41,7 @@ _FOREIGN = (
     "decoder",
     "kafka_group",
     "kafka_start",
+    "lag_group",
     "pubsub_project",
     "pubsub_topic",
 )
@@ -107,14 +109,7 @@ class AuditOptions(PipelineOptions):
             default=READERS,
             help=f"Connections that read at a time. Default: {READERS}.",
         )
-        add_once(
-            parser,
-            "--kafka_property",
-            action="append",
-            metavar="NAME=VALUE",
-            help="A property of Kafka's clients, Java's name or librdkafka's; may be repeated. "
-            "A secret is a reference: ${...}.",
-        )
+        add_kafka_property(parser)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,11 +13,13 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.transforms.window import GlobalWindows
 
 from pipeline_io.audit_tables import PolledTable, Shard
+from pipeline_io.latency import NO_TIMES, Latency, Times, now_ms, times_of
 from pipelines.audit_session import SESSIONS, AuditPlace
 from pipelines.change_outputs import ChangeOutput, OutputConfig, open_output
 from transforms.counters import NAMESPACE, metric_name
+from transforms.dead_letter_counts import DeadLetterCounts
 from transforms.dead_letters import DEAD_LETTER_SCHEMA, Origin, Refusal, dead_letter_json
-from transforms.envelope_polled import OP, PolledSource
+from transforms.envelope_polled import OP, UPDATED_US, PolledSource
 from transforms.envelope_records import EnvelopeEncoder
 from transforms.refused import refused_letters
 from transforms.sql.run import utc_now
@@ -25,6 +27,10 @@ from transforms.sql.run import utc_now
 OPS = ("r", "c", "u", "d")
 EVERYTHING, DEAD_LETTERS = "all", "dead_letters"
 """Counts are kept by table and op, and of the whole run."""
+LATENCY_NAMESPACE, SOURCE_TO_SINK = "kamiflow.audit_columns", "source_to_sink_ms"
+"""By table: milliseconds from a row's update, as its column says, to its event being durable; of
+new and changed rows, not of a table's first reading."""
+NO_CHANGE_EVENT = "NoChangeEvent"
 MOST_LETTER_TEXT = 1_000
 
 
@@ -87,8 +93,12 @@ class WriteChanges(beam.DoFn):
         self._output: ChangeOutput | None = None
         self._encoders: dict[str, EnvelopeEncoder] = {}
         self._is_dirty = False
+        self._letter_counts = DeadLetterCounts()
+        self._waiting: dict[str, Times] = {}
+        self._latencies: dict[str, Latency] = {}
 
     def start_bundle(self) -> None:
+        self._waiting = {}
         if self._output is not None and self._is_dirty:
             # The bundle before has failed: what it left must not mix with its second try.
             self.teardown()
@@ -104,14 +114,23 @@ class WriteChanges(beam.DoFn):
         first = output.next_offset(topic, partition)
         encoded = encoder.encode(*changes, first, partition)
         output.write(encoded.records)
-        _count(element.table.label, element.rows, len(encoded.failures))
+        label = element.table.label
+        _count(label, element.rows, len(encoded.failures))
+        waiting = self._waiting.get(label, NO_TIMES)
+        self._waiting[label] = waiting.with_more(_changed(element.rows))
         if encoded.failures:
+            self._letter_counts.add(label, [NO_CHANGE_EVENT] * len(encoded.failures))
             yield self._letters(element, topic, encoded.failures)
 
     def finish_bundle(self) -> Iterator[Any]:
         refused = self._running().flush()
         self._is_dirty = False
+        for label, times in self._waiting.items():
+            name = metric_name(label, SOURCE_TO_SINK)
+            latency = self._latencies.setdefault(label, Latency(LATENCY_NAMESPACE, name))
+            latency.until(now_ms(), times)
         for batch in refused:
+            self._letter_counts.add(EVERYTHING, batch.column("error_class").to_pylist())
             Metrics.counter(NAMESPACE, metric_name(EVERYTHING, DEAD_LETTERS)).inc(batch.num_rows)
             letters = refused_letters(batch, self.config.place, self.origin, utc_now())
             yield GlobalWindows.windowed_value(letters)
@@ -153,9 +172,16 @@ class WriteChanges(beam.DoFn):
                 "offset": -1,
                 "timestamp": None,
             }
-            refusal = Refusal(row, "encode", "NoChangeEvent", why)
+            refusal = Refusal(row, "encode", NO_CHANGE_EVENT, why)
             letters.append(dead_letter_json(record, refusal, self.origin, now))
         return pa.record_batch([pa.array(letters, pa.binary())], schema=DEAD_LETTER_SCHEMA)
+
+
+def _changed(rows: pa.RecordBatch) -> Times:
+    """When rows that are new or changed were updated."""
+    changed: Any = pc.is_in(rows.column(OP), pa.array(["c", "u"]))
+    updated: Any = rows.column(UPDATED_US).filter(changed)
+    return times_of(pc.divide(updated, 1_000))
 
 
 def _count(label: str, rows: pa.RecordBatch, failed: int) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.runners.runner import PipelineResult
@@ -14,10 +12,9 @@ from rich.table import Table
 
 from pipeline_io.audit_bound import shown
 from pipeline_io.audit_tables import Bound
-from pipeline_io.files import FileWriteError
 from pipelines.audit_options import AuditConfig
 from pipelines.audit_steps import DEAD_LETTERS, EVERYTHING, OPS
-from pipelines.outcome import SUMMARY_FILE
+from pipelines.summary_file import keep_summary, summary_path
 from pipelines.version import VERSION
 from transforms.counters import NAMESPACE, statement_and_count
 from transforms.dead_letters import time_text
@@ -81,12 +78,7 @@ def write_summary(
             if table != EVERYTHING
         },
     }
-    path = Path(config.job.output_dir) / SUMMARY_FILE
-    try:
-        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        message = f"{path}: {error}; the changes are written, their counts are not"
-        raise FileWriteError(message) from error
+    keep_summary(config.job.output_dir, summary, "the changes")
 
 
 def tell(
@@ -112,7 +104,7 @@ def tell(
         f"{changes(counts):,} changes in {polls}, {seconds:.1f} s; {letters:,} dead letters",
         *([bound_text(bound)] if bound is not None else []),
         f"output: {config.output.place}",
-        f"summary: {Path(config.job.output_dir) / SUMMARY_FILE}",
+        f"summary: {summary_path(config.job.output_dir)}",
     ]
     if letters:
         lines.append(f"dead letters: {config.job.dead_letter_place}, with their reasons")

@@ -101,8 +101,9 @@ def check_evolution_flag(plan: Plan, config: JobConfig) -> None:
 
 def left_out_of(result: PipelineResult) -> int:
     """The values, not NULL, that were left out since a table has no column for them."""
-    wanted = MetricsFilter().with_namespace(NAMESPACE).with_name(LEFT_OUT)
+    wanted = MetricsFilter().with_namespace(NAMESPACE)
     return sum(
         int(counter.committed if counter.committed is not None else counter.attempted)
         for counter in result.metrics().query(wanted)["counters"]
+        if counter.key.metric.name.rpartition("/")[2] == LEFT_OUT
     )

@@ -27,6 +27,7 @@ from apache_beam.runners.runner import PipelineResult
 from rich.console import Console
 
 from pipeline_io.kafka_fusion import steps_outside
+from pipelines import logs
 from pipelines.change_log_beam import WriteLogByBeam
 from pipelines.change_log_once import check_writing
 from pipelines.change_log_options import ChangeLogConfig, ChangeLogOptions
@@ -38,9 +39,11 @@ from pipelines.command import run_command
 from pipelines.dead_letter_sinks import check_place, write_dead_letters
 from pipelines.follow import follow, until_stopped
 from pipelines.java_reader import java_transforms
+from pipelines.lag_group import ask_for_lag_group, check_lag_group, commit_step
+from pipelines.metrics_told import told_metrics
 from pipelines.options import FlagError
+from pipelines.output_folder import prepare_output
 from pipelines.progress import shown
-from pipelines.run_job import make_output_folder
 from pipelines.runner_flags import KafkaReader, RunnerOptions
 from pipelines.runners import Kind, Runner, choose_runner, prepare_options
 from pipelines.sources import Source, commit_all
@@ -80,6 +83,8 @@ class LogJob:
             raise FlagError(str(error)) from error
         (source,) = sources
         records = pipeline | "Read" >> source.read
+        if commits := commit_step(self.config.job.lag_group, source.read):
+            _ = records | "Commit lag" >> beam.ParDo(commits)
         if self.config.recording is not None and (self.config.topics or self.config.pattern):
             chosen = OnlyTopics(self.config.topics, self.config.pattern)
             records = records | "Topics" >> beam.ParDo(chosen)
@@ -94,7 +99,7 @@ class LogJob:
             )
         job = self.config.job
         place, ends = job.dead_letter_place, not job.follow
-        write_dead_letters((letters,), place, job.output_dir, self.runner, ends=ends)
+        write_dead_letters((letters,), place, job.refused_letters, self.runner, ends=ends)
         is_endless = source.kafka is not None and not source.kafka.source.bounded
         if is_endless and (outside := steps_outside(pipeline)):
             message = (
@@ -117,8 +122,10 @@ def run(options: PipelineOptions) -> None:
     live = config.recording is None
     runner = prepare_options(options, follow=config.job.follow) if live else choose_runner(options)
     check_runner(config, runner)
+    kafka = [kafka_source(config, streams=runner.streams, goes_on=False)] if live else []
+    check_lag_group(config.job.lag_group, kafka, runner)
     check_writing(config, runner, options)
-    make_output_folder(config.job)
+    config = dataclasses.replace(config, job=prepare_output(config.job, options, runner))
     check_place(config.job.dead_letter_place)
     found = first_look(config)
     source_name = config.source_name or default_name(found)
@@ -133,10 +140,11 @@ def run(options: PipelineOptions) -> None:
     )
     job = LogJob(config, options, runner, target, uuid.uuid4().hex)
     sources = job.open_sources()
+    ask_for_lag_group(config.job.lag_group, (source.read for source in sources))
     console = Console()
     for source in sources:
         if source.told:
-            console.print(source.told, highlight=False, soft_wrap=True, markup=False)
+            logs.say(console, source.told)
     started = time.monotonic()
     log = RUNS.get(job.token, target, sources[0].schemas)
     try:
@@ -160,7 +168,8 @@ def run(options: PipelineOptions) -> None:
         RUNS.drop(job.token)
     seconds = time.monotonic() - started
     counts = counts_of(result)
-    write_summary(config, source_name, counts, seconds, choose_decoder(config.job.decoder).name)
+    decoder = choose_decoder(config.job.decoder).name
+    write_summary(config, source_name, counts, seconds, decoder, told_metrics(result))
     tell(console, config, source_name, counts, seconds)
 
 

@@ -11,8 +11,13 @@ from collections.abc import Mapping
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.encryption_options import add_encryption_flags, fields_of
-from pipelines.options import FlagError, JobConfig, JobOptions
-from pipelines.source_flags import check_source_name, kafka_property
+from pipelines.options import FlagError, JobConfig
+from pipelines.source_flags import (
+    add_kafka_property,
+    check_foreign,
+    check_source_name,
+    kafka_property,
+)
 from pipelines.warehouse_flags import add_once
 from transforms.encryption_rules import FieldRules
 
@@ -59,14 +64,7 @@ class ChangeLogOptions(PipelineOptions):
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         for flag, text in _TEXTS.items():
             add_once(parser, flag, help=text)
-        add_once(
-            parser,
-            "--kafka_property",
-            action="append",
-            metavar="NAME=VALUE",
-            help="A property of Kafka's clients, Java's name or librdkafka's; may be repeated. "
-            "A secret is a reference: ${...}.",
-        )
+        add_kafka_property(parser)
         add_once(
             parser,
             "--bigquery_method",
@@ -114,7 +112,8 @@ class ChangeLogConfig:
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> ChangeLogConfig:
-        _check_foreign(options)
+        hints = {"recording": "a recording is --source=recording:DIR"}
+        check_foreign(options, _FOREIGN, "runs no SQL", hints)
         flags = options.view_as(ChangeLogOptions)
         job = JobConfig.from_options(options, "change_log")
         topics, pattern = _topics(flags.topics)
@@ -173,15 +172,6 @@ class ChangeLogConfig:
             raise FlagError(message)
         if self.job.follow and "kafka_group" not in self.job.live:
             message = "--follow needs --kafka_group, which knows after a restart what was read"
-            raise FlagError(message)
-
-
-def _check_foreign(options: PipelineOptions) -> None:
-    flags = options.view_as(JobOptions)
-    for name in _FOREIGN:
-        if getattr(flags, name) != PipelineOptions([]).view_as(JobOptions).get_all_options()[name]:
-            hint = "; a recording is --source=recording:DIR" if name == "recording" else ""
-            message = f"--{name} is of SQL jobs, and this pipeline runs none; leave it out{hint}"
             raise FlagError(message)
 
 

@@ -15,14 +15,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.metrics.metric import Metrics
 
+from pipeline_io.read_metrics import ReadMetrics
+from pipeline_io.sink_metrics import SinkMetrics
 from pipelines.change_log_run import LogRun, LogTarget
 from transforms.avro import SchemaSource
 from transforms.change_log_rows import LogBatch
+from transforms.commit_times import tell_commits
 from transforms.counters import NAMESPACE, TALLY, metric_name
+from transforms.dead_letter_counts import REFUSED_BY_WAREHOUSE, DeadLetterCounts
 from transforms.dead_letters import Origin, dead_letters
 from transforms.sql.run import utc_now
 from transforms.topic_batches import of_topics
 
+LOG_NAMESPACE = "kamiflow.change_log"
+"""Of the Beam metrics about the time that rows take."""
 COUNTS = ("records", "rows", "tombstones", "skipped", "dead_letters")
 EVERYTHING = "all"
 """The name under which the counts of all tables are kept; a table's are `table/rows`."""
@@ -64,6 +70,9 @@ class WriteChangeLog(beam.DoFn):
         self.schemas = schemas
         self.origin = origin
         self.token = token
+        self.reading = ReadMetrics(EVERYTHING)
+        self._letter_counts = DeadLetterCounts()
+        self.stored = SinkMetrics(LOG_NAMESPACE, EVERYTHING, ())
 
     def setup(self) -> None:
         self._run = RUNS.get(self.token, self.target, self.schemas)
@@ -73,6 +82,7 @@ class WriteChangeLog(beam.DoFn):
         self._run.take(self)
         with self._giving_back():
             self._run.roll_back()
+        self.stored.begin()
 
     def process(self, element: pa.RecordBatch) -> Iterator[Any]:
         yield from self.found(element)[1]
@@ -80,7 +90,10 @@ class WriteChangeLog(beam.DoFn):
     def found(self, records: pa.RecordBatch) -> tuple[LogBatch, list[pa.RecordBatch]]:
         """What became of a batch, which is counted, and the dead letters of it."""
         with self._giving_back():
+            self.reading.read(records)
             found = self._run.process(records)
+            tell_commits(self.reading, records, found.groups)
+            self.stored.came_at(records.column("timestamp"))
         counts = dataclasses.asdict(found.counts)
         for name in COUNTS:
             _count(EVERYTHING, name, counts[name])
@@ -89,11 +102,14 @@ class WriteChangeLog(beam.DoFn):
         TALLY.add(EVERYTHING, {**counts, "events": counts["rows"]})
         if not found.refusals:
             return found, []
+        self._letter_counts.add_refusals(EVERYTHING, found.refusals)
         return found, [dead_letters(records, found.refusals, self.origin, utc_now())]
 
     def finish_bundle(self) -> None:
         try:
             count_refused(self._run.flush())
+            if self.target.writes_rows:
+                self.stored.confirmed()
         finally:
             self._run.give(self)
 
@@ -119,6 +135,7 @@ def count_refused(refused: Counter[str]) -> None:
     for table, rows in {EVERYTHING: count, **refused}.items():
         _count(table, "rows", -rows)
     if count:
+        DeadLetterCounts().add(EVERYTHING, [REFUSED_BY_WAREHOUSE] * count)
         TALLY.add(EVERYTHING, {"dead_letters": count, "rows": -count, "events": -count})
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 from rich.console import Console
 from rich.table import Table
 
-from pipeline_io.files import FileWriteError
 from pipelines.change_log_options import ChangeLogConfig
 from pipelines.change_log_step import COUNTS, EVERYTHING
-from pipelines.outcome import SUMMARY_FILE
+from pipelines.metrics_told import Value
+from pipelines.summary_file import keep_summary, summary_path
 from pipelines.version import VERSION
 from transforms.counters import NAMESPACE, statement_and_count
 
@@ -39,7 +37,12 @@ def tables_of(counts: Counts) -> dict[str, int]:
 
 
 def write_summary(
-    config: ChangeLogConfig, source_name: str, counts: Counts, seconds: float, decoder: str
+    config: ChangeLogConfig,
+    source_name: str,
+    counts: Counts,
+    seconds: float,
+    decoder: str,
+    metrics: Mapping[str, Mapping[str, Value]],
 ) -> None:
     """summary.json. Raises FileWriteError."""
     summary = {
@@ -51,13 +54,9 @@ def write_summary(
         "seconds": round(seconds, 3),
         **counts[EVERYTHING],
         "tables": tables_of(counts),
+        "metrics": metrics,
     }
-    path = Path(config.job.output_dir) / SUMMARY_FILE
-    try:
-        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        message = f"{path}: {error}; the rows are written, their counts are not"
-        raise FileWriteError(message) from error
+    keep_summary(config.job.output_dir, summary, "the rows")
 
 
 def tell(
@@ -76,7 +75,7 @@ def tell(
         f"{found['tombstones']:,} tombstones, {found['skipped']:,} skipped, "
         f"{found['dead_letters']:,} dead letters",
         f"warehouse: {config.warehouse}",
-        f"summary: {Path(config.job.output_dir) / SUMMARY_FILE}",
+        f"summary: {summary_path(config.job.output_dir)}",
     ]
     if found["dead_letters"]:
         place = config.job.dead_letter_place

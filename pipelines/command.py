@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import re
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,6 +22,8 @@ from pipeline_io.secrets import SecretError
 from pipeline_io.spanner_errors import SpannerError
 from pipeline_io.splunk_errors import SplunkError
 from pipeline_io.warehouse_errors import WarehouseError
+from pipelines import logs
+from pipelines.logs import LogOptions
 from pipelines.options import FlagError, JobOptions, parse_options
 from pipelines.runner_flags import RunnerOptions
 from transforms.spanner_columns import SpannerChangeError
@@ -58,29 +58,35 @@ def run_command(
     run: Callable[[PipelineOptions], None],
     argv: Sequence[str],
 ) -> int:
-    """Runs a pipeline for a command line; returns its exit code: 0 well, 1 failed, 2 misused."""
-    quieten()
+    """Runs a pipeline for a command line; returns its exit code: 0 well, 1 failed, 2 misused.
+
+    An error that says nothing itself is raised, to be shown with its stack; where logs are JSON it
+    is one line of them, and the exit code 1.
+    """
     if {"-h", "--help"} & set(argv):
+        quieten()
         sys.stdout.write(help_text(description, own_flags))
         return 0
     try:
-        run(parse_options(argv))
-    except (FlagError, SqlError, SqlErrors) as error:
+        quieten(argv, logs.pipeline_name(run))
+        options = parse_options(argv)
+        logs.for_workers(options)
+        run(options)
+    except (FlagError, logs.FormatError, SqlError, SqlErrors) as error:
         return _tell(str(error), WRONG_CONFIGURATION)
     except STOPS as error:
         return _tell(str(error), FAILED)
-    except RuntimeError as error:
-        told = stop_message(str(error))
-        if told is None:
-            raise
-        return _tell(told, FAILED)
+    except Exception as error:
+        told = stop_message(str(error)) if isinstance(error, RuntimeError) else None
+        if told is not None:
+            return _tell(told, FAILED)
+        return logs.failed(error, FAILED)
     return 0
 
 
 def _tell(message: str, code: int) -> int:
     # Beam's word for the step says nothing to who wrote the script.
-    told = re.sub(r" \[while running '[^\n]*'\]", "", message)
-    sys.stderr.write(f"error: {told}\n")
+    logs.tell_error(re.sub(r" \[while running '[^\n]*'\]", "", message))
     return code
 
 
@@ -94,7 +100,7 @@ def help_text(description: str | None, own_flags: type[PipelineOptions]) -> str:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="All flags of Beam's pipeline options are taken as well, --runner first of all.",
     )
-    for flags in (own_flags, JobOptions, RunnerOptions):
+    for flags in (own_flags, JobOptions, RunnerOptions, LogOptions):
         flags._add_argparse_args(parser)  # noqa: SLF001  (Beam's own hook, public by contract)
     return str(parser.format_help())
 
@@ -114,9 +120,6 @@ def _names(error: type[Exception]) -> list[str]:
     return [error.__name__, *(name for sub in error.__subclasses__() for name in _names(sub))]
 
 
-def quieten() -> None:
-    """Keeps other libraries' chatter out of a person's terminal."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    # What ends a job is raised as well, and told as a sentence: Beam's log would be its traceback.
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    warnings.filterwarnings("ignore", module=r"apache_beam\..*|google\..*|grpc\..*")
+def quieten(argv: Sequence[str] = (), pipeline: str | None = None) -> None:
+    """Sets up logs as the flags want them, without other libraries' chatter. Raises FormatError."""
+    logs.begin(logs.wanted_format(argv), pipeline)

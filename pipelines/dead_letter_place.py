@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from pipeline_io.bigquery_config import BigQueryConfig
+from pipeline_io.files import path_in
 from pipeline_io.pubsub_config import PubsubConfig
 from pipeline_io.pubsub_subscription import SubscriptionConfig
 
@@ -74,7 +75,7 @@ KeptPlace = FilePlace | SubscriptionPlace | TablePlace
 
 def file_of(output_dir: str) -> str:
     """Where dead letters are that no other place takes."""
-    return str(Path(output_dir) / FILE_NAME)
+    return path_in(output_dir, FILE_NAME)
 
 
 def place_of(text: str) -> Place:

@@ -11,15 +11,15 @@ import orjson
 import pyarrow as pa
 from apache_beam.pvalue import PCollection
 
-from pipeline_io.append_lines import AppendLines
+from pipeline_io.append_lines import AppendLines, check_store
 from pipeline_io.bigquery_errors import BigQueryError
 from pipeline_io.bigquery_log import RefusedRows, TableRows, WriteBigQueryLog
 from pipeline_io.bigquery_log_sink import BigQueryLogSink
-from pipeline_io.files import WriteLines
+from pipeline_io.files import WriteLines, is_remote
 from pipeline_io.pubsub import WriteMessages
 from pipeline_io.pubsub_check import check as check_pubsub
 from pipeline_io.pubsub_dataflow import dataflow_writer
-from pipelines.dead_letter_place import FilePlace, Place, TablePlace, TopicPlace, file_of
+from pipelines.dead_letter_place import FilePlace, Place, TablePlace, TopicPlace
 from pipelines.dead_letter_table import LAYOUT, letter_of_row, table_rows
 from pipelines.runners import PubSubWriter, Runner
 from transforms.dead_letters import DEAD_LETTER_SCHEMA
@@ -32,9 +32,11 @@ Batches = PCollection[pa.RecordBatch]
 def check_place(place: Place) -> None:
     """Asks whether dead letters can be written there, before a record is read.
 
-    Raises PubsubError, BigQueryError.
+    Raises PubsubError, BigQueryError, FileWriteError.
     """
-    if isinstance(place, TopicPlace):
+    if isinstance(place, FilePlace) and is_remote(place.path):
+        check_store(place.path)
+    elif isinstance(place, TopicPlace):
         check_pubsub(place.config)
     elif isinstance(place, TablePlace):
         sink = BigQueryLogSink.of(place.config)
@@ -53,12 +55,17 @@ def check_place(place: Place) -> None:
 
 
 def write_dead_letters(
-    letters: tuple[Batches, ...], place: Place, output_dir: str, runner: Runner, *, ends: bool
+    letters: tuple[Batches, ...],
+    place: Place,
+    refused_to: str | None,
+    runner: Runner,
+    *,
+    ends: bool,
 ) -> None:
     """Writes batches of DEAD_LETTER_SCHEMA.
 
-    A letter that the place refuses (over Pub/Sub's size) goes to the file of `output_dir`: nothing
-    is lost for its size.
+    A letter that the place refuses (over Pub/Sub's size) goes to the file `refused_to`: nothing is
+    lost for its size. Where there is no such file its bundle fails, and comes again.
 
     ends: whether the collections do, so that a file can be made whole at their end.
     """
@@ -68,11 +75,11 @@ def write_dead_letters(
             return
         case TopicPlace(config):
             by_runner = runner.pubsub_writer is PubSubWriter.RUNNER
-            write: Any = dataflow_writer(config) if by_runner else WriteMessages(config)
             refused = tuple(
                 batches
                 | f"Dead letters as messages {number}" >> beam.Map(letter_messages)
-                | f"Publish dead letters {number}" >> write
+                | f"Publish dead letters {number}"
+                >> (dataflow_writer(config) if by_runner else WriteMessages(config, _name(number)))
                 | f"Refused dead letters {number}" >> beam.Map(letters_of_refused)
                 for number, batches in enumerate(letters, start=1)
             )
@@ -81,12 +88,36 @@ def write_dead_letters(
                 (
                     batches
                     | f"Dead letters as rows {number}" >> beam.ParDo(_ToRows(table))
-                    | f"Append dead letters {number}" >> WriteBigQueryLog(config, LAYOUT)
+                    | f"Append dead letters {number}"
+                    >> WriteBigQueryLog(config, LAYOUT, sink=_name(number))
                 ).refused
                 | f"Refused dead letters {number}" >> beam.Map(letters_of_rows)
                 for number, batches in enumerate(letters, start=1)
             )
-    _ = refused | "Write refused dead letters" >> AppendLines(file_of(output_dir))
+    if refused_to is not None:
+        _ = refused | "Write refused dead letters" >> AppendLines(refused_to)
+        return
+    for number, batches in enumerate(refused, start=1):
+        _ = batches | f"Keep refused dead letters {number}" >> beam.Map(_refuse, str(place))
+
+
+def _name(number: int) -> str:
+    """What the metrics of a writer are called: Flink keeps one of a name in a stage."""
+    return f"dead_letters{number if number > 1 else ''}"
+
+
+class LetterRefusedError(Exception):
+    """A dead letter that its place refuses, and that no other place can keep."""
+
+
+def _refuse(letters: pa.RecordBatch, place: str) -> None:
+    if letters.num_rows:
+        message = (
+            f"{place} refuses {letters.num_rows} dead letters, and a worker's disk does not stay: "
+            "give a bucket for such letters, --output_dir=gs://BUCKET/PATH. Until then their "
+            "records come again and again"
+        )
+        raise LetterRefusedError(message)
 
 
 def letter_messages(letters: pa.RecordBatch) -> pa.RecordBatch:

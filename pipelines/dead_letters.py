@@ -25,6 +25,7 @@ from pipeline_io.kafka_errors import KafkaConfigError, KafkaError
 from pipeline_io.pubsub_errors import PubsubError
 from pipeline_io.secrets import SecretError
 from pipeline_io.token_bucket import TokenBucket
+from pipelines import logs
 from pipelines.command import quieten
 from pipelines.dead_letter_filter import EQUAL, Group, LetterFilter, groups_of
 from pipelines.dead_letter_place import (
@@ -44,6 +45,8 @@ from pipelines.dead_letter_replay import (
     first,
     replay,
 )
+from pipelines.options import FlagError
+from pipelines.source_flags import kafka_property
 
 _STOPS = (LetterError, KafkaError, PubsubError, BigQueryError, SecretError)
 _NAMES = {"statement": "STATEMENT", "topic": "TOPIC", "pipeline": "NAME"}
@@ -86,7 +89,7 @@ _OUTPUT = click.option("--output", type=click.Choice(["table", "json"]), default
 
 @click.group(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    quieten()
+    quieten(pipeline="dead_letters")
 
 
 @main.command()
@@ -215,13 +218,10 @@ def _destination(
 ) -> Destination:
     if pubsub is not None:
         return PubsubDestination(topic_of(pubsub).config)
-    given = {}
-    for text in properties:
-        name, equals, value = text.partition("=")
-        if not equals:
-            message = f"--kafka_property={text}: expected NAME=VALUE"
-            raise click.UsageError(message)
-        given[name] = value
+    try:
+        given = dict(kafka_property(text) for text in properties)
+    except FlagError as error:
+        raise click.UsageError(str(error)) from error
     return KafkaDestination(KafkaCluster(brokers or "", given), topic)
 
 
@@ -244,15 +244,18 @@ def run(argv: list[str] | None = None) -> int:
     try:
         main.main(args=argv, prog_name="python -m pipelines.dead_letters", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        if logs.is_json():
+            logs.tell_error(error.format_message())
+        else:
+            error.show()
         return 2
     except click.Abort:
         return 1
-    except (PlaceError, KafkaConfigError) as error:
-        click.echo(f"error: {error}", err=True)
+    except (PlaceError, KafkaConfigError, logs.FormatError) as error:
+        logs.tell_error(str(error))
         return 2
     except _STOPS as error:
-        click.echo(f"error: {error}", err=True)
+        logs.tell_error(str(error))
         return 1
     except SystemExit as stop:
         return int(stop.code or 0)

@@ -7,7 +7,9 @@ from typing import Any
 
 import apache_beam as beam
 
+from pipeline_io.read_metrics import ReadMetrics
 from pipelines.dead_letter_sinks import write_dead_letters
+from pipelines.lag_group import commit_step
 from pipelines.lookups import DatabaseLookups
 from pipelines.options import JobConfig
 from pipelines.runners import Runner
@@ -42,7 +44,9 @@ def build(
         name = source.table.name
         sinks = dict.fromkeys(branch.sink.name for branch in plan.reading(source.table))
         if id(source.read) not in shared:
-            shared[id(source.read)] = pipeline | f"Read {name}" >> source.read
+            read = shared[id(source.read)] = pipeline | f"Read {name}" >> source.read
+            if commits := commit_step(config.lag_group, source.read):
+                _ = read | f"Commit lag of {name}" >> beam.ParDo(commits)
         records: Any = shared[id(source.read)]
         if sum(other.read is source.read for other in sources) > 1:
             records |= f"Topics of {name}" >> beam.ParDo(KeepTopics(source.topics))
@@ -55,6 +59,7 @@ def build(
             decoder=config.decoder,
             origin=origin,
             registrar=SchemaRegistrar(),
+            reading=ReadMetrics(name),
         )
         for sink, batches in outputs.rows.items():
             rows.setdefault(sink, []).append(batches)
@@ -82,4 +87,4 @@ def build(
             hides_values=any(result.hides_values for result in results),
         )
     place = config.dead_letter_place
-    write_dead_letters(tuple(letters), place, config.output_dir, runner, ends=ends)
+    write_dead_letters(tuple(letters), place, config.refused_letters, runner, ends=ends)

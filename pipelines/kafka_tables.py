@@ -15,6 +15,7 @@ from transforms.sql.errors import SqlError
 from transforms.sql.tables import Table
 
 PREFIX = "properties."
+REGISTRY = "schema-registry."
 _BY_ITSELF = ("bootstrap.servers", "group.id", "auto.offset.reset")
 
 _MODES = {
@@ -168,7 +169,7 @@ def _check_safe(
 def schema_registry(table: Table) -> SchemaRegistry:
     """The registry of a table. Raises SqlError."""
     options = table.options
-    url = options.get("schema-registry.url")
+    url = options.get(f"{REGISTRY}url")
     if url is None:
         message = (
             f"the format {options.get('value.format')!r} needs the registry that has the writers' "
@@ -176,20 +177,26 @@ def schema_registry(table: Table) -> SchemaRegistry:
         )
         raise SqlError(message, table.node.this)
 
-    def given(name: str) -> str | None:
-        return _text(options.get(f"schema-registry.{name}"))
-
     try:
-        return SchemaRegistry.from_text(
-            str(url),
-            username=given("username"),
-            password=given("password"),
-            bearer_token=given("bearer-auth.token"),
-            google_token=bool(options.get("schema-registry.google-token")),
-            ca=given("ssl.truststore.location"),
-            certificate=given("ssl.keystore.location"),
-            key=given("ssl.key.location"),
-            key_password=given("ssl.key.password"),
-        )
+        return registry_at(str(url), options)
     except ValueError as error:
-        raise SqlError(str(error), table.option_node("schema-registry.url")) from error
+        raise SqlError(str(error), table.option_node(f"{REGISTRY}url")) from error
+
+
+def registry_at(url: str, options: Mapping[str, OptionValue]) -> SchemaRegistry:
+    """The registry at an address, asked as the options schema-registry.* say. Raises ValueError."""
+
+    def given(name: str) -> str | None:
+        return _text(options.get(f"{REGISTRY}{name}"))
+
+    return SchemaRegistry.from_text(
+        url,
+        username=given("username"),
+        password=given("password"),
+        bearer_token=given("bearer-auth.token"),
+        google_token=bool(options.get(f"{REGISTRY}google-token")),
+        ca=given("ssl.truststore.location"),
+        certificate=given("ssl.keystore.location"),
+        key=given("ssl.key.location"),
+        key_password=given("ssl.key.password"),
+    )

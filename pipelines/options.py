@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
+from pipeline_io.files import is_remote
 from pipelines.dead_letter_place import PLACES, Place, PlaceError, file_of, place_of
 from transforms.avro import DECODERS, choose_decoder
 from transforms.sql.beam_sql_job import Engine
@@ -35,8 +36,8 @@ class JobOptions(PipelineOptions):
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--output_dir",
-            help="Folder for dead_letters.jsonl, summary.json and, as ${OUTPUT_DIR}, the files "
-            "that the script writes. Default: out/ and the job's name.",
+            help="Folder, here or gs://BUCKET/PATH, for dead_letters.jsonl, summary.json and, as "
+            "${OUTPUT_DIR}, the files that the script writes. Default: out/ and the job's name.",
         )
         parser.add_argument(
             "--dead_letters",
@@ -90,6 +91,11 @@ class JobOptions(PipelineOptions):
             "timestamp:MILLISECONDS.",
         )
         parser.add_argument(
+            "--lag_group",
+            help="Group for which a job that reads by KafkaIO (Flink, Dataflow) commits what it "
+            "has handled, for monitoring alone: nobody reads by it or starts from it.",
+        )
+        parser.add_argument(
             "--schema_evolution",
             choices=EVOLUTIONS,
             help="What is done for columns that BigQuery's tables lack, whatever the script says: "
@@ -111,7 +117,8 @@ LIVE_FLAGS = {
 class JobConfig:
     """The flags of JobOptions, checked. Raises FlagError.
 
-    sinks_are_files: whether files of --output_dir stand in for sinks of messages.
+    sinks_are_files: whether files of --output_dir stand in for sinks of messages. keeps_files:
+    whether what a worker writes to its own disk is still there after it.
     """
 
     output_dir: str
@@ -127,6 +134,8 @@ class JobConfig:
     live: Mapping[str, str] = dataclasses.field(default_factory=dict)
     dead_letters: str | None = None
     schema_evolution: str | None = None
+    keeps_files: bool = True
+    lag_group: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.batch_size <= LARGEST_BATCH:
@@ -148,6 +157,12 @@ class JobConfig:
         """Where dead letters go."""
         return place_of(self.dead_letters or file_of(self.output_dir))
 
+    @property
+    def refused_letters(self) -> str | None:
+        """The file for dead letters that their place refuses; None where no file would stay."""
+        kept = self.keeps_files or is_remote(self.output_dir)
+        return file_of(self.output_dir) if kept else None
+
     @classmethod
     def from_options(cls, options: PipelineOptions, name: str) -> JobConfig:
         flags = options.view_as(JobOptions)
@@ -164,6 +179,7 @@ class JobConfig:
             kafka_start=flags.kafka_start,
             dead_letters=flags.dead_letters,
             schema_evolution=flags.schema_evolution,
+            lag_group=flags.lag_group,
             live={
                 flag: str(getattr(flags, flag))
                 for flag in LIVE_FLAGS

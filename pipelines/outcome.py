@@ -14,9 +14,9 @@ from rich.console import Console
 from pipelines.options import JobConfig
 from pipelines.progress import StatementCounts, summary_table, total
 from pipelines.sinks import files_written
+from pipelines.summary_file import summary_path
 from transforms.sql.plan import Plan
 
-SUMMARY_FILE = "summary.json"
 MOST_SAMPLES = 3
 """Rows shown of one file, at most."""
 
@@ -43,7 +43,7 @@ def tell(console: Console, run: FinishedRun) -> None:
     console.print(summary_table(run.statements))
     lines = [
         f"{counts['records']:,} records in {run.seconds:.1f} s, decoder {run.decoder}",
-        f"summary: {Path(run.config.output_dir) / SUMMARY_FILE}",
+        f"summary: {summary_path(run.config.output_dir)}",
     ]
     letters = counts["dead_letters"]
     lines.append(f"dead letters: {letters:,} in {run.config.dead_letter_place}")
@@ -61,6 +61,7 @@ def next_steps(run: FinishedRun) -> Iterator[str]:
     flags = [
         f"--variable {shlex.quote(f'{name}={_short(value)}')}"
         for name, value in run.given_values.items()
+        if value
     ]
     if run.config.recording is not None:
         flags.insert(0, f"--recording {shlex.quote(_short(run.config.recording))}")

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from pipelines import logs
 from transforms.counters import COUNTS, TALLY
 
 REFRESH_SECONDS = 0.25
@@ -38,9 +39,10 @@ class _Progress:
 
 @contextlib.contextmanager
 def shown(console: Console) -> Iterator[None]:
-    """Shows progress for as long as it is entered; nothing where there is no terminal."""
+    """Shows progress for as long as it is entered; nothing where there is no terminal, or where
+    logs are for no person."""
     TALLY.clear()
-    if not console.is_terminal:
+    if logs.is_json() or not console.is_terminal:
         yield
         return
     with Live(_Progress(), console=console, refresh_per_second=1 / REFRESH_SECONDS, transient=True):

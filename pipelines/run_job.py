@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import gc
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,19 +16,25 @@ from rich.console import Console
 
 from pipeline_io.kafka_fusion import steps_outside
 from pipeline_io.keysets import KeysReference
+from pipelines import logs
 from pipelines.bigquery_tables import check_evolution_flag, left_out_of
 from pipelines.dead_letter_sinks import check_place
 from pipelines.encryption_options import check_keys
+from pipelines.flink_jar import job_jar_path, told_of_jar, write_job_jar
+from pipelines.flink_jar_secrets import check_jar_secrets
 from pipelines.follow import FLINK_GOES_ON, follow, until_stopped
 from pipelines.job_pipeline import build
+from pipelines.lag_group import ask_for_lag_group, check_lag_group
 from pipelines.lookups import check_lookup_texts, check_lookups, describe_lookup
+from pipelines.metrics_told import told_metrics
 from pipelines.options import FlagError, JobConfig, check_script_flags
 from pipelines.outcome import FinishedRun, tell
+from pipelines.output_folder import prepare_output
 from pipelines.progress import shown
 from pipelines.pubsub_tables import check_pubsub_flags, close_subscriptions, reads_pubsub
 from pipelines.runner_flags import RunnerOptions
 from pipelines.runners import Kind, Runner, choose_runner, prepare_options
-from pipelines.sinks import check_sink_texts, check_sinks
+from pipelines.sinks import check_sink_texts, check_sinks, files_written
 from pipelines.sources import (
     Source,
     check_subscriptions,
@@ -74,6 +79,10 @@ class LiveJob:
 
     def start(self, sources: list[Source]) -> PipelineResult:
         """Builds the pipeline and starts it; on some runners this returns when it has ended."""
+        return self.built(sources).run()
+
+    def built(self, sources: list[Source]) -> beam.Pipeline:
+        """The pipeline, ready to run."""
         try:
             pipeline = beam.Pipeline(options=self.options)
         except ValueError as error:
@@ -97,7 +106,7 @@ class LiveJob:
                 "--kafka_reader=java, and subscriptions on DirectRunner or Dataflow"
             )
             raise FlagError(message)
-        return pipeline.run()
+        return pipeline
 
     def run_to_end(self, sources: list[Source]) -> PipelineResult:
         """Runs until all has been read, then commits it: the sinks have the data."""
@@ -129,6 +138,9 @@ def _run_job(
 ) -> None:
     check_script_flags(script, config)
     values = used_values(script, config.values(**(more_values or {})))
+    jar = job_jar_path(options)
+    if jar:
+        check_jar_secrets(values, options)
     files = config.output_dir if config.sinks_are_files else None
     stand_ins = StandIns(config.recording, files)
     text = MixedJobText(
@@ -150,6 +162,7 @@ def _run_job(
     check_windows(plan, config, runner)
     topics = topics_of(job, plan, config, runner)
     check_subscriptions(job, plan, runner)
+    check_lag_group(config.lag_group, topics.values(), runner)
     decoder = choose_decoder(config.decoder).name
     if config.explain:
         sys.stdout.write(explain(job, plan, decoder, describe_lookup) + "\n")
@@ -158,18 +171,24 @@ def _run_job(
         for name, topic in topics.items():
             sys.stdout.write(f"{name} reads {topic.describe()}\n")
         return
+    config = prepare_output(config, options, runner, files_written(plan))
     job_name = job.settings.get("pipeline.name", Path(script.name).stem)
+    logs.name_job(job_name)
     ready = LiveJob(text, job, plan, config, options, runner, Origin(job_name, VERSION))
     sources = ready.open_sources()
+    ask_for_lag_group(config.lag_group, (source.read for source in sources))
     check_lookups(plan)
     check_sinks(plan, config.schema_evolution)
     check_keys(job.session.keys)
     check_place(config.dead_letter_place)
-    make_output_folder(config)
     console = Console()
     for source in sources:
         if source.told:
-            console.print(source.told, highlight=False, soft_wrap=True, markup=False)
+            logs.say(console, source.told)
+    if jar:
+        write_job_jar(ready.built(sources), options, jar, job_name)
+        console.print(told_of_jar(jar), highlight=False, soft_wrap=True, markup=False)
+        return
     started = time.monotonic()
     # What was imported stays: without this each full collection walks all of it again, which was
     # an eighth of a job's time.
@@ -189,7 +208,8 @@ def _run_job(
     seconds = time.monotonic() - started
     statements = counts_of(result, plan)
     refused = refused_of(result)
-    write_summary(config, script, statements, refused, seconds, decoder)
+    metrics = told_metrics(result)
+    write_summary(config, script, statements, refused, seconds, decoder, metrics)
     run = FinishedRun(config, plan, statements, seconds, decoder, more_values or {})
     tell(console, run)
     if refused:
@@ -198,15 +218,3 @@ def _run_job(
         console.print(f"{left_out:,} values were left out: BigQuery's tables lack their columns")
     if live:
         console.print(ended_text(sources), highlight=False)
-
-
-def make_output_folder(config: JobConfig) -> None:
-    """Makes --output_dir, so that a run which cannot write stops first. Raises FlagError."""
-    folder = Path(config.output_dir)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        message = f"--output_dir={config.output_dir}: {error}; choose a folder that can be written"
-        raise FlagError(message) from error

@@ -11,6 +11,10 @@ CHECKPOINTING_MILLIS = 10_000
 """A job that fails goes back by this much, and sends those events once more. With each checkpoint
 the state of an unbounded read grows by 2 KB on Flink (apache/beam issue 27648)."""
 LEAST_CHECKPOINTING_MILLIS = 100
+PYTHON_WORKER_POOL = "localhost:50000"
+"""Where a task manager of a job's jar finds the Python workers: in its own pod."""
+JAVA_WORKER_POOL = "localhost:50001"
+"""Where it finds the Java workers."""
 MAX_BUNDLE_MILLIS = 200
 """Beam's own default is 1,000: with it records are 8 to 13 s old when they arrive."""
 
@@ -54,10 +58,17 @@ class RunnerOptions(PipelineOptions):
         parser.add_argument(
             "--job_holds_secrets",
             action="store_true",
-            help="Flink and Dataflow may keep Kafka's passwords with the job, where everybody sees "
-            "them who may look at it. Default: such a job is refused.",
+            help="Flink and Dataflow may keep Kafka's passwords with the job, and the jar of a job "
+            "those in addresses, where everybody sees them who may look at it. Default: such a job "
+            "is refused.",
         )
-        for name, kind, text in _FLINK_FLAGS:
+        parser.add_argument(
+            "--java_worker_pool",
+            default=JAVA_WORKER_POOL,
+            help="HOST:PORT of the Java workers as each Flink task manager sees them, for "
+            f"--output_executable_path. Default: {JAVA_WORKER_POOL}.",
+        )
+        for name, kind, text in FLINK_FLAGS:
             if kind is bool:
                 parser.add_argument(f"--{name}", action="store_true", default=None, help=text)
             else:
@@ -65,7 +76,7 @@ class RunnerOptions(PipelineOptions):
 
 
 # Flink's job server knows them, Beam's Python does not before it has asked it.
-_FLINK_FLAGS = (
+FLINK_FLAGS: tuple[tuple[str, type, str], ...] = (
     (
         "checkpointing_interval",
         int,

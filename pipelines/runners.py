@@ -25,6 +25,7 @@ from pipelines.runner_flags import (
     CHECKPOINTING_MILLIS,
     LEAST_CHECKPOINTING_MILLIS,
     MAX_BUNDLE_MILLIS,
+    PYTHON_WORKER_POOL,
     KafkaReader,
     RunnerOptions,
 )
@@ -143,6 +144,7 @@ def prepare_options(options: PipelineOptions, *, follow: bool) -> Runner:
     if follow and runner.streams:
         options.view_as(StandardOptions).streaming = True
     _check_batches(options, runner)
+    _check_jar(options, runner)
     match runner.kind:
         case Kind.PRISM:
             _prepare_prism(options)
@@ -164,6 +166,16 @@ def _check_batches(options: PipelineOptions, runner: Runner) -> None:
         message = (
             "--java_batches needs --expansion_service: Beam's own service does not have this "
             "project's Java classes"
+        )
+        raise FlagError(message)
+
+
+def _check_jar(options: PipelineOptions, runner: Runner) -> None:
+    path = options.view_as(PortableOptions).output_executable_path
+    if path and runner.kind is not Kind.FLINK:
+        message = (
+            f"--output_executable_path={path} with {runner.kind.value}: a jar is for Flink; give "
+            "--runner=FlinkRunner --follow, or leave it out"
         )
         raise FlagError(message)
 
@@ -192,7 +204,9 @@ def _prepare_flink(options: PipelineOptions, *, follow: bool) -> None:
     if name.lower() == "portablerunner" and not portable.job_endpoint:
         message = "--runner=PortableRunner needs --job_endpoint=HOST:PORT of Flink's job server"
         raise FlagError(message)
-    if portable.environment_type is None:
+    if portable.output_executable_path:
+        _prepare_jar(options)
+    elif portable.environment_type is None:
         _choose_environment(options)
     if not follow:
         return
@@ -221,6 +235,27 @@ def _prepare_flink(options: PipelineOptions, *, follow: bool) -> None:
             "retain_externalized_checkpoints_on_cancellation": True,
         },
     )
+
+
+def _prepare_jar(options: PipelineOptions) -> None:
+    """The jar is run by others, later: nothing of this process can be a part of its job."""
+    portable = options.view_as(PortableOptions)
+    if portable.environment_type is None:
+        portable.environment_type = "EXTERNAL"
+        portable.environment_config = portable.environment_config or PYTHON_WORKER_POOL
+    if portable.environment_type == "LOOPBACK":
+        message = (
+            "--environment_type=LOOPBACK with --output_executable_path: the job of a jar runs "
+            "without this process; leave it out for a worker pool beside each task manager "
+            f"({PYTHON_WORKER_POOL}), or give --environment_config=HOST:PORT of another"
+        )
+        raise FlagError(message)
+    if portable.job_endpoint:
+        message = (
+            f"--job_endpoint={portable.job_endpoint} with --output_executable_path: a jar is "
+            "written and not run; leave one of them out"
+        )
+        raise FlagError(message)
 
 
 def _choose_environment(options: PipelineOptions) -> None:

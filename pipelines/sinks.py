@@ -183,35 +183,51 @@ def write_rows(
         case "print":
             _ = rows | f"Write {sink.name}" >> PrintLines()
             return []
-        case "kafka":
-            write: beam.PTransform[Any, Any] = WriteTopic(topic_sink(sink))
-        case "pubsub" if runner.pubsub_writer is PubSubWriter.RUNNER:
-            write = dataflow_writer(pubsub_config(sink))
-        case "pubsub":
-            write = WriteMessages(pubsub_config(sink))
-        case "splunk-hec":
-            write = WriteEvents(splunk_config(sink))
-        case "bigquery":
-            write = WriteBigQueryRows(row_table(sink, schema_evolution))
-        case "spanner":
-            write = WriteSpannerRows(spanner_table(sink))
-        case "jdbc":
-            table = dataclasses.replace(database_table(sink), hides_values=hides_values)
-            write = WriteDatabaseRows(table)
-        case _:
-            message = f"no pipeline writes to the connector {sink.connector.name!r}"
-            raise ValueError(message)
     # One writer a collection and no Flatten: each is written in the very bundle that makes it,
     # and a runner says that a bundle is done only when its messages are confirmed.
     letters = []
     # A database's codes tell why without its text, and the writer has hidden that.
+    writer_hides = hides_values
     hides_values = hides_values and sink.connector.name != "jdbc"
     for number, batches in enumerate(rows, start=1):
         name = f"{sink.name}{number if number > 1 else ''}"
+        write = _writer(sink, name, runner, schema_evolution, hides_values=writer_hides)
         refused = batches | f"Write {name}" >> write
-        to_letters = RefusedToDeadLetters(sink.name, origin, utc_now, hides_values=hides_values)
+        to_letters = RefusedToDeadLetters(
+            sink.name, origin, utc_now, hides_values=hides_values, counted_as=name
+        )
         letters.append(refused | f"Refused by {name}" >> beam.ParDo(to_letters))
     return letters
+
+
+def _writer(
+    sink: Table,
+    name: str,
+    runner: Runner,
+    schema_evolution: str | None,
+    *,
+    hides_values: bool,
+) -> beam.PTransform[Any, Any]:
+    """The step that writes to a sink and gives what it refuses. name: that its metrics have."""
+    match sink.connector.name:
+        case "kafka":
+            return WriteTopic(topic_sink(sink), name)
+        case "pubsub" if runner.pubsub_writer is PubSubWriter.RUNNER:
+            write: beam.PTransform[Any, Any] = dataflow_writer(pubsub_config(sink))
+            return write
+        case "pubsub":
+            return WriteMessages(pubsub_config(sink), name)
+        case "splunk-hec":
+            return WriteEvents(splunk_config(sink), name)
+        case "bigquery":
+            return WriteBigQueryRows(row_table(sink, schema_evolution), name)
+        case "spanner":
+            return WriteSpannerRows(spanner_table(sink), name)
+        case "jdbc":
+            table = dataclasses.replace(database_table(sink), hides_values=hides_values)
+            return WriteDatabaseRows(table, name)
+    message = f"no pipeline writes to the connector {sink.connector.name!r}"
+    raise ValueError(message)
 
 
 def files_written(plan: Plan) -> Mapping[str, str]:

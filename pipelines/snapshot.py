@@ -28,6 +28,7 @@ from pipeline_io.bigquery_errors import BigQueryError
 from pipeline_io.database import DatabaseError
 from pipeline_io.snapshot_errors import SnapshotError
 from pipeline_io.warehouse_errors import WarehouseError
+from pipelines import logs
 from pipelines.command import FAILED, WRONG_CONFIGURATION, quieten
 from pipelines.options import FlagError, parse_options
 from pipelines.snapshot_database import snapshot_of_database
@@ -50,40 +51,44 @@ def run(options: PipelineOptions) -> None:
     job = job_of(config)
     if config.json_file is None:
         store = open_store(job.warehouse, config.source_name)
-        counts = snapshot_of_database(config, job, store, options, _tell, _now)
+        counts = snapshot_of_database(config, job, store, options, logs.tell, _now)
         place = "{}_snapshot"
     else:
         types = known_types(config, job)
         store = open_store(job.warehouse, config.source_name)
-        counts = snapshot_of_json(config, store, types, _tell, _now)
+        counts = snapshot_of_json(config, store, types, logs.tell, _now)
         place = "{}_snapshot"
         if types is None:
             place = "_snapshot_rows, table {}"
-            _tell(
+            logs.tell(
                 "the columns' types are not known yet: `kami apply` puts the rows in their tables"
             )
     for table, count in counts.items():
-        _tell(f"{config.source_name}.{place.format(table)}: {count:,} rows")
+        logs.tell(f"{config.source_name}.{place.format(table)}: {count:,} rows")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Takes the snapshots that a command line asks for; the exit code is 0 only if it went well."""
     arguments = sys.argv[1:] if argv is None else list(argv)
-    quieten()
     if {"-h", "--help"} & set(arguments):
+        quieten()
         sys.stdout.write(_help())
         return 0
     try:
-        run(parse_options(arguments))
-    except (FlagError, AnchorError, ConfigurationError) as error:
+        quieten(arguments, "snapshot")
+        options = parse_options(arguments)
+        logs.for_workers(options)
+        run(options)
+    except (FlagError, AnchorError, ConfigurationError, logs.FormatError) as error:
         return _fail(str(error), WRONG_CONFIGURATION)
     except (BigQueryError, DatabaseError, KamiError, SnapshotError, WarehouseError) as error:
         return _fail(str(error), FAILED)
-    except RuntimeError as error:
-        found = re.findall(_WORKERS_ERROR, str(error))
-        if not found:
-            raise
-        return _fail(found[-1].strip(), FAILED)
+    except Exception as error:
+        workers = isinstance(error, RuntimeError)
+        found = re.findall(_WORKERS_ERROR, str(error)) if workers else []
+        if found:
+            return _fail(found[-1].strip(), FAILED)
+        return logs.failed(error, FAILED)
     return 0
 
 
@@ -103,12 +108,8 @@ def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.timezone.utc)
 
 
-def _tell(sentence: str) -> None:
-    sys.stderr.write(f"{sentence}\n")
-
-
 def _fail(message: str, code: int) -> int:
-    _tell(f"error: {message}")
+    logs.tell_error(message)
     return code
 
 

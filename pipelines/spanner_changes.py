@@ -24,13 +24,14 @@ from rich.console import Console
 from pipeline_io.spanner_stream_description import describe_stream
 from pipeline_io.spanner_stream_session import ChangeStreamSession
 from pipeline_io.spanner_stream_state import StreamState
+from pipelines import logs
 from pipelines.change_log_step import RUNS
 from pipelines.change_outputs import check_output, open_output
 from pipelines.command import run_command
 from pipelines.dead_letter_sinks import check_place
 from pipelines.follow import stop_requests
 from pipelines.options import FlagError
-from pipelines.run_job import make_output_folder
+from pipelines.output_folder import make_output_folder
 from pipelines.runners import Kind, Runner, choose_runner
 from pipelines.spanner_changes_options import SpannerChangesConfig, SpannerChangesOptions
 from pipelines.spanner_changes_run import Reading, first_or_stored
@@ -62,7 +63,7 @@ def _read(
     console: Console,
 ) -> None:
     def say(line: str) -> None:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+        logs.say(console, line)
 
     stream = describe_stream(session.read, config.database, config.change_stream)
     topics = sorted(f"{config.source_name}.{table.name}" for table in stream.tables)

@@ -14,6 +14,7 @@ from pipeline_io.spanner_config import SpannerConfig
 from pipelines.change_outputs import KINDS, OutputConfig
 from pipelines.options import FlagError, JobConfig
 from pipelines.source_flags import (
+    add_kafka_property,
     check_foreign,
     kafka_property,
     required,
@@ -50,6 +51,7 @@ _FOREIGN = (
     "decoder",
     "kafka_group",
     "kafka_start",
+    "lag_group",
     "pubsub_project",
     "pubsub_topic",
 )
@@ -78,14 +80,7 @@ class SpannerChangesOptions(PipelineOptions):
             help="Seconds without a change after which Spanner says how far a partition is, 1 to "
             f"300. Default: {HEARTBEAT_SECONDS:g}.",
         )
-        add_once(
-            parser,
-            "--kafka_property",
-            action="append",
-            metavar="NAME=VALUE",
-            help="A property of Kafka's clients, Java's name or librdkafka's; may be repeated. "
-            "A secret is a reference: ${...}.",
-        )
+        add_kafka_property(parser)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -145,7 +145,7 @@ class Reading:
         pipeline = beam.Pipeline(options=self.options)
         collection: Any = pipeline | "Letters" >> beam.Create(letters)
         write_dead_letters(
-            (collection,), job.dead_letter_place, job.output_dir, self.runner, ends=False
+            (collection,), job.dead_letter_place, job.refused_letters, self.runner, ends=False
         )
         pipeline.run().wait_until_finish()
 

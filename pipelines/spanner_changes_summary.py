@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from rich.console import Console
 from rich.table import Table
 
-from pipeline_io.files import FileWriteError
 from pipeline_io.spanner_stream_records import text_of
-from pipelines.outcome import SUMMARY_FILE
 from pipelines.spanner_changes_options import JOB
 from pipelines.spanner_changes_run import Reading
+from pipelines.summary_file import keep_summary, summary_path
 from pipelines.version import VERSION
 from transforms.dead_letters import time_text
 from transforms.sql.run import utc_now
@@ -52,12 +48,7 @@ def write_summary(reading: Reading, seconds: float) -> None:
             for table, of_table in sorted(reading.counts.items())
         },
     }
-    path = Path(config.job.output_dir) / SUMMARY_FILE
-    try:
-        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        message = f"{path}: {error}; the changes are written, their counts are not"
-        raise FileWriteError(message) from error
+    keep_summary(config.job.output_dir, summary, "the changes")
 
 
 def tell(console: Console, reading: Reading, seconds: float) -> None:
@@ -74,7 +65,7 @@ def tell(console: Console, reading: Reading, seconds: float) -> None:
         lag_text(reading),
         f"{seconds:.1f} s; {reading.dead_letters:,} dead letters",
         f"output: {config.output.place}",
-        f"summary: {Path(config.job.output_dir) / SUMMARY_FILE}",
+        f"summary: {summary_path(config.job.output_dir)}",
     ]
     if reading.dead_letters:
         lines.append(f"dead letters: {config.job.dead_letter_place}, with their reasons")

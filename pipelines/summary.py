@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 
-from pipeline_io.files import FileWriteError
+from pipelines.metrics_told import Value
 from pipelines.options import JobConfig
-from pipelines.outcome import SUMMARY_FILE
 from pipelines.progress import total
+from pipelines.summary_file import keep_summary
 from pipelines.version import VERSION
 from transforms.counters import NAMESPACE, statement_and_count
 from transforms.refused import REFUSED
@@ -52,8 +50,10 @@ def write_summary(
     refused: int,
     seconds: float,
     decoder: str,
+    metrics: Mapping[str, Mapping[str, Value]],
 ) -> None:
-    """summary.json: the counts of all statements together and of each, and how long it took."""
+    """summary.json: the counts of all statements together and of each, how long it took, and the
+    metrics of reading and of sinks."""
     summary = {
         "job": script.name,
         "version": VERSION,
@@ -62,10 +62,6 @@ def write_summary(
         **total(statements),
         "refused": refused,
         "statements": statements,
+        "metrics": metrics,
     }
-    path = Path(config.output_dir) / SUMMARY_FILE
-    try:
-        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        message = f"{path}: {error}; the events are written, their counts are not"
-        raise FileWriteError(message) from error
+    keep_summary(config.output_dir, summary, "the events")

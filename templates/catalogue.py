@@ -18,7 +18,6 @@ _SCRIPT = "of jobs whose script is given"
 
 LEFT_OUT = {
     "follow": "always set: the reads of Dataflow have no end",
-    "output_dir": "a folder of one machine; dead_letters says where they go",
     "explain": "prints a plan, and starts no job",
     "recording": "a folder of one machine",
     "kafka_reader": "always java on Dataflow",
@@ -31,6 +30,7 @@ LEFT_OUT = {
     "checkpoint_timeout_millis": _FLINK,
     "number_of_execution_retries": _FLINK,
     "savepoint_path": _FLINK,
+    "java_worker_pool": _FLINK,
     "state_backend_storage_path": _FLINK,
     "externalized_checkpoints_enabled": _FLINK,
     "retain_externalized_checkpoints_on_cancellation": _FLINK,
@@ -124,6 +124,7 @@ TEMPLATES: Mapping[str, Template] = {
                 "kafka_brokers": _KAFKA_NONE,
                 "kafka_group": _KAFKA_NONE,
                 "kafka_start": _KAFKA_NONE,
+                "lag_group": _KAFKA_NONE,
                 "schema_registry": _KAFKA_NONE,
                 "job_holds_secrets": _KAFKA_NONE,
                 "decoder": "the pipeline reads no Avro",

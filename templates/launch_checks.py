@@ -22,7 +22,8 @@ _SECRET_NAME = re.compile(
     r"(password|passwd|secret|token|credentials|jaas\.config|user\.info|api[._-]?key|ssl\..*key)$",
     re.IGNORECASE,
 )
-_REFERENCE = re.compile(r"(env|file|secret)://|\$\{")
+_REFERENCE = re.compile(r"(?<!\{)(env|file|secret)://|^(true|false)$")
+"""A secret that is named, or a switch: whether Google's token is shown."""
 _REFERENCES = "secret://projects/P/secrets/S/versions/V"
 
 
@@ -122,7 +123,7 @@ def _check_secret(name: str, value: str) -> None:
         if equals and secret and _SECRET_NAME.search(key.strip()) and not _REFERENCE.search(secret):
             message = (
                 f"{name}: {key.strip()} is a secret in clear, which everybody sees who may look at "
-                f"the job; give a reference: ${{{_REFERENCES}}}"
+                f"the job; give a reference as it is, without braces: {_REFERENCES}"
             )
             raise LaunchError(message)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from templates.catalogue import TEMPLATES, Template
 from templates.flags import is_repeated, is_switch, parameters_of
-from templates.parameter_facts import KINDS, PATTERNS, WORDS
+from templates.parameter_facts import HELPS, KINDS, PATTERNS, WORDS
 
 FOLDER = Path(__file__).parent
 EXACTLY_ONCE = "EXACTLY_ONCE"
@@ -69,7 +69,7 @@ def label_of(name: str) -> str:
 
 def _help(action: argparse.Action, *, required: bool) -> str:
     # argparse takes % for the begin of a name.
-    text = (action.help or "").replace("%%", "%")
+    text = HELPS.get(action.dest, action.help or "").replace("%%", "%")
     if required:
         # What the flag is without a value is nothing to know of a parameter that must have one.
         text = re.split(r" (?:Default\b|Required\.)", text)[0]

@@ -19,6 +19,7 @@ REPEATED_START = "["
 PATTERNS: Mapping[str, str] = {
     "dead_letters": rf"^(pubsub:projects/{_PROJECT}/topics/{_NAME}"
     rf"|bigquery:{_PROJECT}[.][A-Za-z0-9_]+[.][-A-Za-z0-9_]+|gs://[^/]+/.+)$",
+    "output_dir": "^gs://[^/]+/.+$",
     "kafka_brokers": _HOSTS,
     "kafka_start": "^(earliest|latest|committed|timestamp:[0-9]+)$",
     "schema_registry": "^https?://[^@, ]+(,https?://[^@, ]+)*$",
@@ -26,6 +27,7 @@ PATTERNS: Mapping[str, str] = {
     "pubsub_topic": f"^{_NAME}$",
     "batch_size": "^[0-9]{1,7}$",
     "lookup_url": "^[A-Za-z][-A-Za-z0-9+:]*://([^:/@]+@)?[^@]*$",
+    "lookup_password": SECRET,
     "velocity_window_minutes": "^[1-9][0-9]*$",
     "velocity_slide_minutes": "^[1-9][0-9]*$",
     "velocity_late_minutes": "^[0-9]+$",
@@ -48,10 +50,16 @@ PATTERNS: Mapping[str, str] = {
 }
 """By the parameter's name; one that is several (a JSON list) has none."""
 
-KINDS: Mapping[str, str] = {"job": "GCS_READ_FILE"}
+KINDS: Mapping[str, str] = {"job": "GCS_READ_FILE", "output_dir": "GCS_WRITE_FOLDER"}
 """Kinds that the flag does not tell by itself."""
 
-SECRETS = frozenset({"splunk_token", "keys"})
+HELPS: Mapping[str, str] = {
+    "output_dir": "Folder in a bucket for dead letters that their own place refuses, as one over "
+    "Pub/Sub's size. Without it the job does not get past such a letter.",
+}
+"""What a parameter is, where the flag is something else on other runners."""
+
+SECRETS = frozenset({"splunk_token", "keys", "lookup_password"})
 """Parameters that name a secret, and whose value is not to be shown: it may be the secret."""
 
 READ_AT_LAUNCH = frozenset({"job"})

@@ -11,7 +11,7 @@ from apache_beam.options.pipeline_options import StandardOptions
 
 from pipelines.options import LOCAL_RUNNER
 
-pytest_plugins = ["tests.stack.fixtures"]
+pytest_plugins = ["tests.stack.fixtures", "tests.pipelines.live.bank_fixture"]
 
 # Beam's own default looks for a Prism binary to download, for every pipeline that names no runner,
 # and keeps the server that it could not start for those that name one.

@@ -9,6 +9,7 @@ import click
 from pipelines import aml, aml_velocity, splunk, sql_job
 from pipelines.audit_options import AuditOptions
 from pipelines.change_log_options import ChangeLogOptions
+from pipelines.logs import LogOptions
 from pipelines.options import JobOptions
 from pipelines.runner_flags import RunnerOptions
 from pipelines.snapshot_options import SnapshotOptions
@@ -17,6 +18,7 @@ from pipelines.spanner_changes_options import SpannerChangesOptions
 Flags = (
     type[JobOptions]
     | type[RunnerOptions]
+    | type[LogOptions]
     | type[aml.AmlOptions]
     | type[aml_velocity.AmlVelocityOptions]
     | type[sql_job.SqlJobOptions]

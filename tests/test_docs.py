@@ -19,6 +19,7 @@ from kami.cli import main as kami
 from pipeline_io.keysets import KeysReference
 from pipelines import aml
 from pipelines.dead_letters import main as dead_letters
+from pipelines.logs import LogOptions
 from pipelines.options import JobOptions, parse_options
 from pipelines.runner_flags import RunnerOptions
 from templates.launch import flags as flags_of_launch
@@ -57,7 +58,9 @@ OTHERS_FLAGS = {
     "--environment_config",
     "--include_imports",
     "--descriptor_set_out",
-    # Of gcloud and of python -m templates.metadata.
+    # Of gcloud, kubectl and python -m templates.metadata.
+    *("--all-containers", "--from", "--ignore-not-found", "--member", "--role"),
+    *("--data-file", "--replicas", "--sdk_worker_parallelism"),
     "--location",
     "--repository-format",
     "--substitutions",
@@ -159,7 +162,7 @@ def test_every_command_on_a_page_takes_its_flags() -> None:
 
 
 def test_every_flag_that_a_page_names_is_known() -> None:
-    ours = flags_of(JobOptions, RunnerOptions, *OWN_FLAGS.values())
+    ours = flags_of(JobOptions, LogOptions, RunnerOptions, *OWN_FLAGS.values())
     ours |= flags_of_click(kami) | flags_of_click(dead_letters) | OTHERS_FLAGS | {"--flag"}
     ours |= flags_of_launch()
     for path in PAGES:
@@ -228,7 +231,7 @@ def test_every_page_is_reached_from_the_readme() -> None:
 
 
 def test_every_key_of_the_summary_is_described(ran: Path) -> None:
-    text = section(page("operations.md"), "## summary.json")
+    text = section(page("running.md"), "## summary.json")
     described = {cell.strip("`") for cell in first_cells(text) if "`" in cell}
     summary = json.loads((ran / "summary.json").read_text(encoding="utf-8"))
     lookups = {f"lookup_{name}" for name in LOOKUP_COUNTS}
@@ -239,7 +242,7 @@ def test_every_key_of_the_summary_is_described(ran: Path) -> None:
 
 def test_the_identity_of_the_counts_is_as_written(ran: Path) -> None:
     line = "records + multiplied = events + filtered + tombstones + dead_letters"
-    assert line in page("operations.md")
+    assert line in page("running.md")
     left, right = (side.split(" + ") for side in line.split(" = "))
     summary = json.loads((ran / "summary.json").read_text(encoding="utf-8"))
     for counts in [summary, *summary["statements"].values()]:

@@ -33,12 +33,13 @@ class LogCounts:
 
 
 class LogBatch(NamedTuple):
-    """What became of a batch: rows by the name of their table, refusals in the records' order,
-    and the counts."""
+    """What became of a batch: rows by the name of their table, refusals in the records' order, the
+    counts, and what was decoded."""
 
     rows: dict[str, list[pa.RecordBatch]]
     refusals: list[Refusal]
     counts: LogCounts
+    groups: list[DecodedGroup]
 
 
 class ChangeLog:
@@ -95,7 +96,8 @@ class ChangeLog:
                 self._write(group, writer, keys, order, rows, refusals, counts)
         counts.rows = sum(batch.num_rows for batches in rows.values() for batch in batches)
         counts.dead_letters = len(refusals)
-        return LogBatch(rows, sorted(refusals, key=lambda refusal: refusal.position), counts)
+        refusals.sort(key=lambda refusal: refusal.position)
+        return LogBatch(rows, refusals, counts, decoded.groups)
 
     def _write(
         self,

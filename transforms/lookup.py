@@ -238,6 +238,7 @@ class Lookup:
                 "key in the SQL if they should be. Said once; the counter unmatched_rows goes on",
                 self.source.name,
                 rows,
+                extra={"table": self.source.name},
             )
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from apache_beam.metrics.metric import Metrics
 
 from transforms.counters import NAMESPACE, TALLY, metric_name
+from transforms.dead_letter_counts import DeadLetterCounts
 from transforms.dead_letters import Origin, Refusal, dead_letters
 from transforms.records import RECORD_SCHEMA
 from transforms.sink_rows import REFUSED_ROWS
@@ -67,7 +68,8 @@ def refused_letters(
 class RefusedToDeadLetters(beam.DoFn):
     """Batches of REFUSED_ROWS of one sink to batches of dead letters.
 
-    hides_values: of what the sink said only the error's class is told.
+    hides_values: of what the sink said only the error's class is told. counted_as: the name that
+    the counts have, where it is not the sink's.
     """
 
     def __init__(
@@ -77,15 +79,19 @@ class RefusedToDeadLetters(beam.DoFn):
         now: Callable[[], datetime.datetime],
         *,
         hides_values: bool = False,
+        counted_as: str | None = None,
     ) -> None:
         self.sink = sink
         self.origin = origin
         self.now = now
         self.hides_values = hides_values
-        self._counter: Any = Metrics.counter(NAMESPACE, metric_name(sink, REFUSED))
+        self._counter: Any = Metrics.counter(NAMESPACE, metric_name(counted_as or sink, REFUSED))
+        self._letters = DeadLetterCounts()
+        self._counted_as = counted_as or sink
 
     def process(self, element: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         self._counter.inc(element.num_rows)
+        self._letters.add(self._counted_as, element.column("error_class").to_pylist())
         TALLY.add(self.sink, {REFUSED: element.num_rows})
         yield refused_letters(
             element, self.sink, self.origin, self.now(), hides_values=self.hides_values

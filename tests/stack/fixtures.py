@@ -135,6 +135,12 @@ def flink(stack_session: Session) -> servers.Flink:
     return _server(stack_session, "flink", servers.Flink)
 
 
+@pytest.fixture(scope="session")
+def flink_home(stack_session: Session) -> servers.FlinkHome:
+    """Flink itself, for clusters of processes."""
+    return _server(stack_session, "flink_home", servers.FlinkHome)
+
+
 @pytest.fixture
 def fresh_flink(flink: servers.Flink) -> Iterator[servers.Flink]:
     """A Flink whose jobs and whose checkpoint to restore are forgotten after the test."""

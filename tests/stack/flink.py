@@ -82,12 +82,15 @@ class Flink(Part):
         job_port = context.free_port()
         checkpoints = context.folder / "checkpoints"
         configuration = context.folder / "conf" / CONFIGURATION_FILE
-        for made in (checkpoints, configuration.parent, context.folder / "artifacts"):
+        # Flink unpacks jars into it at each start, and a Flink that is killed leaves them there.
+        scratch = context.folder / "scratch"
+        for made in (checkpoints, configuration.parent, context.folder / "artifacts", scratch):
             made.mkdir()
         configuration.write_text(CONFIGURATION.format(checkpoints=checkpoints.absolute()))
         arguments = (
             str(java(JAVA)),
             *small_jvm(HEAP_MEGABYTES),
+            f"-Djava.io.tmpdir={scratch.absolute()}",
             *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED),
             "--add-exports=java.base/sun.net.util=ALL-UNNAMED",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",

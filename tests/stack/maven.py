@@ -62,6 +62,15 @@ def copy_artifact(coordinates: str, folder: Path) -> Path:
         return Path(shutil.move(file, folder / file.name))
 
 
+def build_jar(pom: Path, name: str, folder: Path) -> Path:
+    """The jar of that name that a project's own pom makes, in the folder.
+
+    The pom has the property `out` for the folder that it builds in.
+    """
+    _maven(f"--file={pom}", f"-Dout={folder.absolute()}", "package")
+    return folder / name
+
+
 def pom_of(artifacts: Sequence[Artifact]) -> str:
     """A project that has the artifacts as its dependencies."""
     dependencies = "".join(_dependency(artifact) for artifact in artifacts)

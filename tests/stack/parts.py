@@ -20,6 +20,7 @@ _MODULES = (
     "beam_java",
     "prism",
     "flink",
+    "flink_home",
 )
 
 

@@ -263,3 +263,11 @@ class Flink(Server):
     @property
     def job_endpoint(self) -> str:
         return self.text("job_endpoint")
+
+
+class FlinkHome(Server):
+    """An installation of Flink, from which clusters are started (flink_cluster.py)."""
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.text("home"))

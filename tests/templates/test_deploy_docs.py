@@ -38,5 +38,11 @@ def test_the_launch_on_the_page_is_taken() -> None:
 
 def test_the_substitutions_of_cloud_build_are_on_the_page() -> None:
     document = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text(encoding="utf-8"))
-    rows = dict(re.findall(r"^\| `(_\w+)` \| `?([\w-]+)`? \|", PAGE, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(_\w+)` \| `?([\w*/-]+)`? \|", PAGE, re.MULTILINE))
     assert rows == {name: value or "none" for name, value in document["substitutions"].items()}
+
+
+def test_the_commands_of_the_build_are_on_the_page() -> None:
+    script = (ROOT / "templates" / "stage.sh").read_text(encoding="utf-8")
+    told = re.findall(r"^#   templates/stage\.sh (\w+(?: [A-Z]+)?)", script, re.MULTILINE)
+    assert re.findall(r"^\| `templates/stage\.sh ([^`]+)` \|", PAGE, re.MULTILINE) == told

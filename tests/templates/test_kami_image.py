@@ -19,7 +19,7 @@ from kami import errors
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "templates" / "kami"
 PYTHON = sys.executable
-JOBS = ("apply", "materialise", "reconcile")
+JOBS = ("apply", "compact", "materialise", "reconcile")
 
 # Beam and what else is a dependency of the pipelines alone.
 BLOCKED = """
@@ -83,6 +83,7 @@ def third_party_of_kami() -> set[str]:
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    packages = importlib.metadata.packages_distributions()
     distributions = set()
     for name in names:
         top = name.partition(".")[0]
@@ -94,7 +95,7 @@ def third_party_of_kami() -> set[str]:
                 or {"api_core": "google-api-core"}.get(name.split(".")[1], "google-auth")
             )
         else:
-            distributions |= set(importlib.metadata.packages_distributions()[top])
+            distributions |= set(packages[top])
     return {name.lower().replace("_", "-") for name in distributions}
 
 

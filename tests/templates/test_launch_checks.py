@@ -86,6 +86,7 @@ def test_a_value_that_does_not_fit_is_told(name: str, value: str, expected: str)
         ("kafka_property", "bearer.token=hunter2"),
         ("kafka_property", "basic.auth.user.info =reader:hunter2"),
         ("kafka_property", "ssl.keystore.key=hunter2"),
+        ("kafka_property", "sasl.password=${secret://projects/p/secrets/hunter2}"),
         ("schema_registry", "https://user:hunter2@registry"),
         ("keys", "hunter2"),
         ("database", "postgresql://u:hunter2@h/d"),
@@ -107,7 +108,8 @@ def test_a_token_in_clear_is_refused_and_not_shown() -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        "sasl.password=${secret://projects/p/secrets/s/versions/1}",
+        "sasl.password=secret://projects/p/secrets/s/versions/1",
+        'sasl.jaas.config=Login required username="u" password="env://P";',
         "security.protocol=SASL_SSL",
         "sasl.oauthbearer.token.endpoint.url=https://login/token",
         "ssl.keystore.location=/etc/kafka/key.pem",
@@ -118,7 +120,7 @@ def test_a_reference_is_no_secret(value: str) -> None:
     check_parameters(metadata_of("change_log"), {**CHANGE_LOG, "kafka_property": value})
 
 
-def test_lookups_without_a_password_are_taken_and_with_one_refused() -> None:
+def test_logins_are_taken_by_reference_and_refused_in_clear() -> None:
     parameters = {
         "kafka_brokers": "kafka:9092",
         "schema_registry": "https://registry",
@@ -131,6 +133,19 @@ def test_lookups_without_a_password_are_taken_and_with_one_refused() -> None:
     told = refusal("aml", {**parameters, "lookup_url": "postgresql+psycopg://u:hunter2@db/c"})
     assert "hunter2" not in told
     assert "take the password out" in told
+    parameters["lookup_url"] = "postgresql+psycopg://db/c"
+    reference = "secret://projects/my-project/secrets/customers"
+    check_parameters(metadata_of("aml"), {**parameters, "lookup_password": reference})
+    for name, value in (
+        ("lookup_password", "hunter2"),
+        ("lookup_password", "env://HUNTER2"),
+        ("registry_property", "password=hunter2"),
+        ("registry_property", "bearer-auth.token=hunter2"),
+    ):
+        told = refusal("aml", {**parameters, name: value})
+        assert "hunter2" not in told.lower()
+    for value in ("google-token=true", '["username=aml","password=env://P"]'):
+        check_parameters(metadata_of("aml"), {**parameters, "registry_property": value})
 
 
 @given(

@@ -162,5 +162,5 @@ def test_a_file_that_is_not_what_the_options_say_is_told_and_written(
 
 def test_parameter_types_that_are_used_are_googles() -> None:
     used = {one["paramType"] for t in TEMPLATES.values() for one in written(t)["parameters"]}
-    assert used == {"TEXT", "NUMBER", "BOOLEAN", "ENUM", "GCS_READ_FILE"}
+    assert used == {"TEXT", "NUMBER", "BOOLEAN", "ENUM", "GCS_READ_FILE", "GCS_WRITE_FOLDER"}
     assert "param_type" in ParameterMetadata.meta.fields

@@ -17,6 +17,7 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.counters import Counters
+from transforms.dead_letter_counts import DeadLetterCounts
 from transforms.dead_letters import DEAD_LETTER_SCHEMA, Origin, Refusal, dead_letter_json
 from transforms.sink_rows import sink_rows
 from transforms.sql.beam_sql_columns import (
@@ -143,6 +144,7 @@ class FinishRows(beam.DoFn):
         self.registrar = registrar
         self.origin = origin
         self.now = now
+        self._letter_counts = DeadLetterCounts()
         self._run: BranchRun | None = None
         self._rows: list[tuple[Any, ...]] = []
 
@@ -194,6 +196,7 @@ class FinishRows(beam.DoFn):
             "multiplied": found.multiplied,
         }
         self._counters.add(counts, self._run.lookups())
+        self._letter_counts.add(self._run.branch.name, (one.error_class for one in refusals))
         if found.rows.height:
             yield _batch(found.rows)
         if letters is not None:

@@ -13,7 +13,9 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 
 import transforms.sql.functions  # noqa: F401  (registers the functions that scripts call)
 from transforms.avro import SchemaSource, choose_decoder
+from transforms.commit_times import Reading, tell_commits
 from transforms.counters import Counters
+from transforms.dead_letter_counts import DeadLetterCounts
 from transforms.dead_letters import Origin, dead_letters
 from transforms.sql.errors import Script
 from transforms.sql.in_process import BranchRun, LookupOpener
@@ -68,6 +70,7 @@ class _RunStatements(beam.DoFn):
         decoder: str,
         origin: Origin,
         registrar: Registrar | None = None,
+        reading: Reading | None = None,
     ) -> None:
         self.text = text
         self.source = source
@@ -76,6 +79,8 @@ class _RunStatements(beam.DoFn):
         self.registrar = registrar
         self.decoder = decoder
         self.origin = origin
+        self.reading = reading
+        self._letters = DeadLetterCounts()
         self._run: SourceRun | None = None
 
     def setup(self) -> None:
@@ -102,7 +107,11 @@ class _RunStatements(beam.DoFn):
         if self._run is None:
             message = "the step was not set up; the runner must call setup() first"
             raise RuntimeError(message)
+        if self.reading is not None:
+            self.reading.read(element)
         batch = self._run.process(element)
+        if self.reading is not None:
+            tell_commits(self.reading, element, batch.groups)
         for run in self._run.branches:
             name = run.branch.name
             rows, counts = batch.branches[name]
@@ -110,6 +119,7 @@ class _RunStatements(beam.DoFn):
             if rows.num_rows:
                 yield TaggedOutput(sink_tag(self._sinks[name]), rows)
         if batch.refusals:
+            self._letters.add_refusals(self.source, batch.refusals)
             letters = dead_letters(element, batch.refusals, self.origin, utc_now())
             yield TaggedOutput(DEAD_LETTERS, letters)
 
@@ -124,6 +134,8 @@ class RunStatements(beam.PTransform[PCollection[pa.RecordBatch], Any]):
 
     Each batch is decoded once; every record of it ends, for each statement, in a row of its sink,
     in a dead letter, or in a count of what was filtered or a tombstone.
+
+    reading: measures what is read; None where nobody does.
     """
 
     def __init__(
@@ -136,6 +148,7 @@ class RunStatements(beam.PTransform[PCollection[pa.RecordBatch], Any]):
         decoder: str,
         origin: Origin,
         registrar: Registrar | None = None,
+        reading: Reading | None = None,
     ) -> None:
         super().__init__()
         self.text = text
@@ -146,6 +159,7 @@ class RunStatements(beam.PTransform[PCollection[pa.RecordBatch], Any]):
         self.registrar = registrar
         self.decoder = decoder
         self.origin = origin
+        self.reading = reading
 
     def expand(self, records: PCollection[pa.RecordBatch]) -> Outputs:
         tags = {sink: sink_tag(sink) for sink in self.sinks}
@@ -157,6 +171,7 @@ class RunStatements(beam.PTransform[PCollection[pa.RecordBatch], Any]):
             self.decoder,
             self.origin,
             self.registrar,
+            self.reading,
         )
         found = records | "RunStatements" >> beam.ParDo(step).with_outputs(
             DEAD_LETTERS, *tags.values()

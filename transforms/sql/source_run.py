@@ -48,11 +48,12 @@ class BranchBatch(NamedTuple):
 
 
 class SourceBatch(NamedTuple):
-    """All that came of a batch of records: the branches' shares by name, and the refusals. What
-    could not be decoded is refused once, for all branches."""
+    """All that came of a batch of records: the branches' shares by name, the refusals, and what was
+    decoded. What could not be decoded is refused once, for all branches."""
 
     branches: dict[str, BranchBatch]
     refusals: list[Refusal]
+    groups: list[DecodedGroup]
 
 
 class SourceRun:
@@ -121,7 +122,7 @@ class SourceRun:
             share.counts.dead_letters += len(decoded.failures)
             shares[run.branch.name] = share
             refusals += refused
-        return SourceBatch(shares, refusals)
+        return SourceBatch(shares, refusals, decoded.groups)
 
     def _decoded(self, values: pa.BinaryArray) -> Decoded:
         if self._json is not None:

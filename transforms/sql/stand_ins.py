@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import posixpath
 from collections.abc import Collection, Mapping
-from pathlib import PurePosixPath
 
 from transforms.sql.connectors import JSON_OPTIONS, OptionValue, Role
 from transforms.sql.connectors_plain import FILESYSTEM, RECORDING
@@ -66,5 +66,5 @@ def _file(table: Table, folder: str) -> Table:
     options: dict[str, OptionValue] = {
         option.name: table.options[option.name] for option in JSON_OPTIONS
     }
-    options |= {"path": str(PurePosixPath(folder) / f"{table.name}.jsonl"), "format": "json"}
+    options |= {"path": posixpath.join(folder, f"{table.name}.jsonl"), "format": "json"}
     return dataclasses.replace(table, connector=FILESYSTEM, options=options)

@@ -22,6 +22,7 @@ from apache_beam.transforms.userstate import (
 from apache_beam.utils.timestamp import Timestamp
 
 from transforms.counters import NAMESPACE, metric_name
+from transforms.dead_letter_counts import DeadLetterCounts
 from transforms.dead_letters import DEAD_LETTER_SCHEMA, Origin, Refusal, dead_letter_json
 from transforms.sql.beam_sql_columns import Columns
 from transforms.sql.beam_sql_plan import EVENT_TIME
@@ -32,7 +33,11 @@ _LOGGER = logging.getLogger(__name__)
 
 _Micros = np.ndarray[Any, np.dtype[np.int64]]
 
-PARTLY_LATE = "partly_late"
+LATE, PARTLY_LATE = "late", "partly_late"
+COUNTS = (LATE, PARTLY_LATE, "dead_letters")
+"""Of rows, by statement; `dead_letters` is that of transforms.counters."""
+
+LATE_ROW = "LateRow"
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _NONE_PASSED = -(2**62)
@@ -86,10 +91,10 @@ class RefuseLateRows(beam.DoFn):
         self.now = now
 
     def setup(self) -> None:
-        names = ("late", "partly_late", "dead_letters")
         self._counters = {
-            name: Metrics.counter(NAMESPACE, metric_name(self.statement, name)) for name in names
+            name: Metrics.counter(NAMESPACE, metric_name(self.statement, name)) for name in COUNTS
         }
+        self._letter_counts = DeadLetterCounts()
 
     def _ends(self, batch: pa.RecordBatch) -> tuple[_Micros, _Micros]:
         time = [column for column in self.columns if column[0] == EVENT_TIME]
@@ -113,7 +118,7 @@ class RefuseLateRows(beam.DoFn):
         if late.any():
             yield TaggedOutput(DEAD_LETTERS, self._letters(batch.filter(pa.array(late)), passed))
         if partly.any():
-            self._counters["partly_late"].inc(int(partly.sum()))
+            self._counters[PARTLY_LATE].inc(int(partly.sum()))
             yield TaggedOutput(PARTLY_LATE, (passed, batch.filter(pa.array(partly))))
         if not late.all():
             low = self._next_ends(first[~late], passed)
@@ -162,12 +167,14 @@ class RefuseLateRows(beam.DoFn):
             passed_state.write(ended)
 
     def _letters(self, late: pa.RecordBatch, passed: int) -> pa.RecordBatch:
-        self._counters["late"].inc(late.num_rows)
+        self._counters[LATE].inc(late.num_rows)
         self._counters["dead_letters"].inc(late.num_rows)
+        self._letter_counts.add(self.statement, [LATE_ROW] * late.num_rows)
         _LOGGER.warning(
             "%s: %d row(s) came after their windows had ended; they are dead letters",
             self.statement,
             late.num_rows,
+            extra={"statement": self.statement},
         )
         ended = _EPOCH + datetime.timedelta(microseconds=passed - self.delay)
         payloads = json_columns(late, self.columns)
@@ -180,7 +187,7 @@ class RefuseLateRows(beam.DoFn):
                 f"{ended.isoformat()}: {self.delay / 1_000_000:g} s of delay are allowed by the "
                 "source's WATERMARK; give it more, or replay the record into a job of its own"
             )
-            refusal = Refusal(position, "window", "LateRow", message, statement=self.statement)
+            refusal = Refusal(position, "window", LATE_ROW, message, statement=self.statement)
             record = records[position]
             letters.append(
                 dead_letter_json(

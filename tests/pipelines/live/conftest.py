@@ -7,28 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipelines.live.bank import Bank, Mark, opened_bank
+from tests.pipelines.live.bank import Bank, Mark
 from tests.pipelines.live.job_process import JobProcess
 from tests.pipelines.live.received import Received
 from tests.pipelines.live.runner_flags import RunnerFlags
-from tests.stack.servers import Connect, Kafka, MySql, Postgres, Registry
-from tests.stack.session import Session
+from tests.stack.servers import Kafka, Registry
 from tests.stack.topics import PubSubTopic
 
 StartJob = Callable[..., JobProcess]
-
-
-@pytest.fixture(scope="session")
-def bank(
-    stack_session: Session, kafka: Kafka, connect: Connect, mysql: MySql, postgres: Postgres
-) -> Iterator[Bank]:
-    """A bank in which much has happened, the same for all tests."""
-    with opened_bank(kafka, connect, mysql, postgres) as opened:
-        opened.run(50)
-        opened.transfers.add_sanction_hit()
-        opened.run(100)
-        yield opened
-        stack_session.repair()
 
 
 @pytest.fixture
