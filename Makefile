@@ -16,7 +16,7 @@ DEPENDENCIES := setup.py pyproject.toml constraints.txt
 # Two installations into one .venv at a time would tread on each other under -j.
 .NOTPARALLEL:
 .PHONY: help aml godview metadata template proof install test test-slow lint types format golden native native-if-possible bench bench-live \
-	bench-view bench-splunk chaos-splunk live-demo stack-up stack-down constraints clean
+	bench-view bench-splunk bench-flink bench-growth bench-check chaos-splunk live-demo flink-demo stack-up stack-down constraints clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +90,18 @@ chaos-splunk: $(VENV)/.test ## Send a million events to a Splunk that fails all 
 
 live-demo: $(VENV)/.test native-if-possible ## Watch database changes become events, on real servers
 	@$(BIN)/python -m tests.demo.live_demo $(ARGS)
+
+flink-demo: $(VENV)/.test native-if-possible ## Kill each process of a job on a real Flink cluster, and count what arrives
+	@$(BIN)/python -m tests.demo.flink_demo $(ARGS)
+
+bench-flink: $(VENV)/.test native-if-possible ## Measure jobs beside Flink SQL, into docs/benchmarks.md
+	@$(BIN)/python -m tests.benchmarks.flink_speed $(ARGS)
+
+bench-growth: $(VENV)/.test native-if-possible ## Measure how time and memory grow with the work
+	@$(BIN)/python -m tests.benchmarks.growth $(ARGS)
+
+bench-check: $(VENV)/.test native-if-possible ## Compare the cost of small fixed works with the committed ones
+	@$(BIN)/python -m tests.benchmarks.check $(ARGS)
 
 stack-up: $(VENV)/.test ## Start the real servers that the tests use; ARGS="kafka mysql" for some
 	@$(BIN)/python -m tests.stack up $(ARGS)

@@ -146,12 +146,19 @@ class KafkaSource:
     def isolation(self) -> str:
         return self.cluster.properties.get("isolation.level", "read_committed")
 
-    def describe(self) -> str:
-        """What is read, from where to where, and who keeps the offsets; for people."""
+    def describe(self, *, runner_keeps: bool = False) -> str:
+        """What is read, from where to where, and who keeps the offsets; for people.
+
+        Args:
+            runner_keeps: the runner keeps them, and none are committed.
+        """
         end = "records up to now" if self.bounded else "for ever"
-        group = (
-            f"offsets are committed for the group {self.group!r} when the sinks have the data"
-            if self.group is not None
-            else "no group: offsets are not committed"
-        )
+        if runner_keeps:
+            group = "the runner keeps the offsets, and commits none to Kafka"
+        elif self.group is not None:
+            group = (
+                f"offsets are committed for the group {self.group!r} when the sinks have the data"
+            )
+        else:
+            group = "no group: offsets are not committed"
         return f"{self.what} of {self.cluster.describe()}; from {self.start}, {end}; {group}"

@@ -37,6 +37,7 @@ from pipelines.change_log_step import RUNS, OnlyTopics, WriteChangeLog
 from pipelines.change_log_summary import counts_of, tell, write_summary
 from pipelines.command import run_command
 from pipelines.dead_letter_sinks import check_place, write_dead_letters
+from pipelines.flink_jar import job_jar_path, told_of_jar, write_job_jar
 from pipelines.follow import follow, until_stopped
 from pipelines.java_reader import java_transforms
 from pipelines.lag_group import ask_for_lag_group, check_lag_group, commit_step
@@ -77,6 +78,10 @@ class LogJob:
 
     def start(self, sources: list[Source]) -> PipelineResult:
         """Builds the pipeline and starts it; on some runners this returns when it has ended."""
+        return self.built(sources).run()
+
+    def built(self, sources: list[Source]) -> beam.Pipeline:
+        """The pipeline, not started. Raises FlagError for one that would lose records."""
         try:
             pipeline = beam.Pipeline(options=self.options)
         except ValueError as error:
@@ -107,7 +112,7 @@ class LogJob:
                 "the data, and lose it when the job is killed; take --kafka_reader=java"
             )
             raise FlagError(message)
-        return pipeline.run()
+        return pipeline
 
     def run_to_end(self, sources: list[Source]) -> PipelineResult:
         """Runs until all has been read, then commits it: the warehouse has the rows."""
@@ -120,7 +125,17 @@ class LogJob:
 def run(options: PipelineOptions) -> None:
     config = ChangeLogConfig.from_options(options)
     live = config.recording is None
-    runner = prepare_options(options, follow=config.job.follow) if live else choose_runner(options)
+    jar = job_jar_path(options)
+    if live:
+        runner = prepare_options(options, follow=config.job.follow, writes_jar=True)
+    elif jar:
+        message = (
+            f"--output_executable_path={jar}: a jar is for a job that goes on with Kafka "
+            "(--source=kafka, --follow), and this one reads a recording; leave it out"
+        )
+        raise FlagError(message)
+    else:
+        runner = choose_runner(options)
     check_runner(config, runner)
     kafka = [kafka_source(config, streams=runner.streams, goes_on=False)] if live else []
     check_lag_group(config.job.lag_group, kafka, runner)
@@ -149,6 +164,10 @@ def run(options: PipelineOptions) -> None:
     log = RUNS.get(job.token, target, sources[0].schemas)
     try:
         log.register(in_order(found))
+        if jar:
+            write_job_jar(job.built(sources), options, jar, source_name)
+            logs.say(console, told_of_jar(jar))
+            return
         # What was imported stays: without this each full collection walks all of it again.
         gc.collect()
         gc.freeze()

@@ -12,6 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.encryption_options import add_encryption_flags, fields_of
 from pipelines.options import FlagError, JobConfig
+from pipelines.registry_flags import add_registry_property, registry_options
 from pipelines.source_flags import (
     add_kafka_property,
     check_foreign,
@@ -20,6 +21,7 @@ from pipelines.source_flags import (
 )
 from pipelines.warehouse_flags import add_once
 from transforms.encryption_rules import FieldRules
+from transforms.sql.connectors import OptionValue
 
 KAFKA, RECORDING = "kafka", "recording:"
 DUCKDB, BIGQUERY = "duckdb:", "bigquery:"
@@ -65,6 +67,7 @@ class ChangeLogOptions(PipelineOptions):
         for flag, text in _TEXTS.items():
             add_once(parser, flag, help=text)
         add_kafka_property(parser)
+        add_registry_property(parser)
         add_once(
             parser,
             "--bigquery_method",
@@ -109,6 +112,7 @@ class ChangeLogConfig:
     bigquery_method: BigQueryMethod = BigQueryMethod.NATIVE
     exactly_once: bool = False
     fields: FieldRules | None = None
+    registry_options: Mapping[str, OptionValue] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> ChangeLogConfig:
@@ -130,6 +134,7 @@ class ChangeLogConfig:
             BigQueryMethod(flags.bigquery_method),
             flags.exactly_once,
             fields_of(flags),
+            registry_options(flags.registry_property or ()),
         )
         config.check_source()
         config.check_warehouse()

@@ -20,6 +20,7 @@ from pipeline_io.recording import ReadRecording, Recording, RecordingSchemas
 from pipeline_io.schema_registry import SchemaRegistry
 from pipelines.change_log_options import ChangeLogConfig
 from pipelines.change_log_step import of_interest
+from pipelines.kafka_tables import registry_at
 from pipelines.options import FlagError
 from pipelines.sources import Source
 from transforms.avro import SchemaSource, choose_decoder
@@ -68,7 +69,7 @@ def schemas_of(config: ChangeLogConfig) -> SchemaSource:
     if config.recording is not None:
         return RecordingSchemas(config.recording)
     try:
-        return SchemaRegistry.from_text(config.job.live["schema_registry"])
+        return registry_at(config.job.live["schema_registry"], config.registry_options)
     except ValueError as error:
         message = f"--schema_registry: {error}"
         raise FlagError(message) from error
@@ -89,7 +90,8 @@ def open_source(
         cast("SchemaRegistry", schemas).check()
     if java is not None:
         given: beam.PTransform[Any, Any] = ReadTopicsWithKafkaIO(KafkaIORead(source, java))
-        return Source(_table(config), given, schemas, source.describe(), topics=source.topics)
+        told = source.describe(runner_keeps=True)
+        return Source(_table(config), given, schemas, told, topics=source.topics)
     plan = plan_read(source)
     told = f"the topics: {plan.describe()}"
     return Source(_table(config), ReadTopics(source, plan), schemas, told, plan)

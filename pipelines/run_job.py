@@ -32,7 +32,7 @@ from pipelines.outcome import FinishedRun, tell
 from pipelines.output_folder import prepare_output
 from pipelines.progress import shown
 from pipelines.pubsub_tables import check_pubsub_flags, close_subscriptions, reads_pubsub
-from pipelines.runner_flags import RunnerOptions
+from pipelines.runner_flags import KafkaReader, RunnerOptions
 from pipelines.runners import Kind, Runner, choose_runner, prepare_options
 from pipelines.sinks import check_sink_texts, check_sinks, files_written
 from pipelines.sources import (
@@ -152,11 +152,20 @@ def _run_job(
     check_evolution_flag(plan, config)
     live = reads_kafka(plan) or reads_pubsub(plan)
     check_pubsub_flags(plan, config, options)
-    runner = prepare_options(options, follow=config.follow) if live else choose_runner(options)
+    if live:
+        runner = prepare_options(options, follow=config.follow, writes_jar=True)
+    else:
+        runner = choose_runner(options)
     if config.follow and not live:
         message = (
             "--follow goes on with topics of Kafka and subscriptions of Pub/Sub, and this job "
             "reads none; leave it out"
+        )
+        raise FlagError(message)
+    if jar and not live:
+        message = (
+            f"--output_executable_path={jar}: a jar is for a job that goes on with Kafka or "
+            "Pub/Sub (--kafka_brokers, --follow), and this one reads neither; leave it out"
         )
         raise FlagError(message)
     check_windows(plan, config, runner)
@@ -168,8 +177,9 @@ def _run_job(
         sys.stdout.write(explain(job, plan, decoder, describe_lookup) + "\n")
         for branch in plan.beam_sql:
             sys.stdout.write("\n".join([f"insert {branch.name}", *beam_sql_lines(branch), ""]))
+        by_java = runner.kafka_reader is KafkaReader.JAVA
         for name, topic in topics.items():
-            sys.stdout.write(f"{name} reads {topic.describe()}\n")
+            sys.stdout.write(f"{name} reads {topic.describe(runner_keeps=by_java)}\n")
         return
     config = prepare_output(config, options, runner, files_written(plan))
     job_name = job.settings.get("pipeline.name", Path(script.name).stem)

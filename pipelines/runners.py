@@ -127,12 +127,13 @@ def choose_runner(options: PipelineOptions) -> Runner:
     return runner
 
 
-def prepare_options(options: PipelineOptions, *, follow: bool) -> Runner:
+def prepare_options(options: PipelineOptions, *, follow: bool, writes_jar: bool = False) -> Runner:
     """Sets the flags that a live job needs and that were not given, and refuses those that do it
     harm. Returns what the job takes on the runner. Raises FlagError.
 
     Args:
         follow: whether the job reads without an end.
+        writes_jar: whether the pipeline can be written as a jar.
     """
     runner = choose_runner(options)
     if runner.kafka_reader is KafkaReader.JAVA and not follow:
@@ -144,7 +145,7 @@ def prepare_options(options: PipelineOptions, *, follow: bool) -> Runner:
     if follow and runner.streams:
         options.view_as(StandardOptions).streaming = True
     _check_batches(options, runner)
-    _check_jar(options, runner)
+    _check_jar(options, runner, writes_jar=writes_jar)
     match runner.kind:
         case Kind.PRISM:
             _prepare_prism(options)
@@ -170,12 +171,18 @@ def _check_batches(options: PipelineOptions, runner: Runner) -> None:
         raise FlagError(message)
 
 
-def _check_jar(options: PipelineOptions, runner: Runner) -> None:
+def _check_jar(options: PipelineOptions, runner: Runner, *, writes_jar: bool) -> None:
     path = options.view_as(PortableOptions).output_executable_path
     if path and runner.kind is not Kind.FLINK:
         message = (
             f"--output_executable_path={path} with {runner.kind.value}: a jar is for Flink; give "
             "--runner=FlinkRunner --follow, or leave it out"
+        )
+        raise FlagError(message)
+    if path and not writes_jar:
+        message = (
+            f"--output_executable_path={path}: SQL jobs are written as jars, and this pipeline is "
+            "none; leave it out"
         )
         raise FlagError(message)
 

@@ -6,37 +6,30 @@ The script says where: `${KAFKA_PROPERTIES:-}` among the options of a table stan
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline_io.secrets import SCHEMES, is_reference
+from pipelines.kafka_tables import PREFIX, REGISTRY
 from pipelines.options import FlagError, JobConfig
-from pipelines.source_flags import add_kafka_property, named_value
+from pipelines.registry_flags import FLAG as REGISTRY_FLAG
+from pipelines.registry_flags import add_registry_property, registry_options
+from pipelines.source_flags import add_kafka_property, kafka_property, named_value
 from pipelines.warehouse_flags import add_once
 
-_TABLES = {"kafka_property": "properties.", "registry_property": "schema-registry."}
 _OWN_FLAGS = {
     "bootstrap.servers": "kafka_brokers",
     "group.id": "kafka_group",
     "auto.offset.reset": "kafka_start",
-    "url": "schema_registry",
 }
 
 
 def add_kafka_flags(parser: Any) -> None:
     """--kafka_property and --registry_property."""
     add_kafka_property(parser)
-    add_once(
-        parser,
-        "--registry_property",
-        action="append",
-        metavar="NAME=VALUE",
-        help="How the schema registry is asked, by the names of schema-registry.* in a script: "
-        "username, password, bearer-auth.token, google-token, ssl.truststore.location and others; "
-        "may be repeated. A secret is a reference.",
-    )
+    add_registry_property(parser)
 
 
 def add_lookup_flags(parser: Any) -> None:
@@ -51,21 +44,26 @@ def add_lookup_flags(parser: Any) -> None:
 
 def kafka_values(options: PipelineOptions, config: JobConfig) -> dict[str, str]:
     """${KAFKA_PROPERTIES} and ${REGISTRY_PROPERTIES} of a script. Raises FlagError."""
-    found = {}
     everything = options.get_all_options()
-    for flag, prefix in _TABLES.items():
-        given: Sequence[str] = everything[flag] or ()
-        pairs = [named_value(flag, text) for text in given]
-        if pairs and config.recording is not None:
+    given = {flag: list(everything[flag] or ()) for flag in ("kafka_property", REGISTRY_FLAG)}
+    for flag, texts in given.items():
+        if texts and config.recording is not None:
             message = f"--{flag} is of --kafka_brokers, and a recording is read; leave it out"
             raise FlagError(message)
-        for name, _ in pairs:
-            if name in _OWN_FLAGS:
-                message = f"--{flag}={name}=...: it has a flag of its own, --{_OWN_FLAGS[name]}"
-                raise FlagError(message)
-        name = "KAFKA_PROPERTIES" if flag == "kafka_property" else "REGISTRY_PROPERTIES"
-        found[name] = options_text({f"{prefix}{name}": value for name, value in pairs})
-    return found
+    kafka = [kafka_property(text) for text in given["kafka_property"]]
+    for name, _ in kafka:
+        if name in _OWN_FLAGS:
+            message = f"--kafka_property={name}=...: it has a flag of its own, --{_OWN_FLAGS[name]}"
+            raise FlagError(message)
+    # As they are written: the table reads them.
+    registry_options(given[REGISTRY_FLAG])
+    registry = [named_value(REGISTRY_FLAG, text) for text in given[REGISTRY_FLAG]]
+    return {
+        "KAFKA_PROPERTIES": options_text({f"{PREFIX}{name}": value for name, value in kafka}),
+        "REGISTRY_PROPERTIES": options_text(
+            {f"{REGISTRY}{name}": value for name, value in registry}
+        ),
+    }
 
 
 def lookup_values(options: PipelineOptions) -> dict[str, str]:

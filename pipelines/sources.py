@@ -147,7 +147,7 @@ def open_sources(
             schema_registry(table).check()
         if table.name in java_reads:
             source, given = topics[table.name], java_reads[table.name]
-            told = source.describe()
+            told = source.describe(runner_keeps=True)
             sources.append(Source(table, given, schema_registry(table), told, topics=source.topics))
             continue
         planned = plan_read(topics[table.name])

@@ -25,6 +25,7 @@ from pipelines.runner_flags import RunnerOptions
 from templates.launch import flags as flags_of_launch
 from tests.connector_tables import connector_table
 from tests.flags_of_commands import OWN_FLAGS, flags_of, flags_of_click
+from tests.flags_of_others import OTHERS_FLAGS
 from transforms.avro import UnknownSchemaId
 from transforms.avro_strict import CorruptRecord
 from transforms.avro_types import UnsupportedSchema
@@ -43,30 +44,6 @@ from transforms.sql.writer_types import SchemaMismatch
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
-# Beam's, and those of protoc.
-OTHERS_FLAGS = {
-    # Of python -m tests.proof.
-    "--seed",
-    "--flavour",
-    "--mutations",
-    "--help",
-    "--runner",
-    "--job_endpoint",
-    "--parallelism",
-    "--prism_location",
-    "--environment_type",
-    "--environment_config",
-    "--include_imports",
-    "--descriptor_set_out",
-    # Of gcloud, kubectl and python -m templates.metadata.
-    *("--all-containers", "--from", "--ignore-not-found", "--member", "--role"),
-    *("--data-file", "--replicas", "--sdk_worker_parallelism"),
-    "--location",
-    "--repository-format",
-    "--substitutions",
-    "--uniform-bucket-level-access",
-    "--write",
-}
 CONNECTOR_TABLES = re.compile(
     r"(<!-- connectors:.*?-->\n).*?(<!-- end of connectors -->)", re.DOTALL
 )

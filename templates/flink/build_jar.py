@@ -12,17 +12,19 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pipelines import logs
 from pipelines.command import WRONG_CONFIGURATION
 from pipelines.options import FlagError
-from templates.arguments import JAVA
+from templates.arguments import JAVA, fetched
 from templates.catalogue import TEMPLATES, Template
 from templates.java_service import command, free_port, serving
+from templates.parameter_facts import READ_AT_LAUNCH
 
 RUNNER = "--runner=FlinkRunner"
+PIPELINES = tuple(TEMPLATES)
 _OURS = ("runner", "follow", "output_executable_path", "expansion_service", "java_batches")
 
 
@@ -50,16 +52,29 @@ def flags_of(path: Path) -> list[str]:
     return flags
 
 
-def arguments_of(template: Template, flags: Sequence[str], jar: Path, java: str) -> list[str]:
-    """The pipeline's command line.
+def arguments_of(
+    template: Template,
+    flags: Sequence[str],
+    jar: Path,
+    java: str,
+    fetch: Callable[[str], str] = fetched,
+) -> list[str]:
+    """The pipeline's command line. Raises FlagError.
 
     Args:
         java: HOST:PORT of the expansion service; no text for a pipeline without Java.
+        fetch: makes a local copy of a file in a bucket, such as the script of a job.
     """
-    made = [*flags, RUNNER, *template.fixed, f"--output_executable_path={jar}"]
+    made = [_local(flag, fetch) for flag in flags]
+    made += [RUNNER, *template.fixed, f"--output_executable_path={jar}"]
     if java:
         made += [f"--expansion_service={java}", "--java_batches"]
     return made
+
+
+def _local(flag: str, fetch: Callable[[str], str]) -> str:
+    name, _, value = flag.removeprefix("--").partition("=")
+    return f"--{name}={fetch(value)}" if name in READ_AT_LAUNCH and "://" in value else flag
 
 
 @contextlib.contextmanager
@@ -79,10 +94,10 @@ def java_service(template: Template) -> Iterator[str]:
 
 def build(pipeline: str, flags: Path, jar: Path) -> int:
     """Writes the jar; the pipeline's exit code. Raises FlagError."""
-    template = TEMPLATES.get(pipeline)
-    if template is None:
-        message = f"--pipeline={pipeline}: expected one of {', '.join(TEMPLATES)}"
+    if pipeline not in PIPELINES:
+        message = f"--pipeline={pipeline}: expected one of {', '.join(PIPELINES)}"
         raise FlagError(message)
+    template = TEMPLATES[pipeline]
     given = flags_of(flags)
     with java_service(template) as java:
         return template.main(arguments_of(template, given, jar, java))
@@ -93,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pipeline", required=True, help=", ".join(TEMPLATES))
+    parser.add_argument("--pipeline", required=True, help=", ".join(PIPELINES))
     parser.add_argument("--flags", required=True, type=Path, help="a file, a flag on each line")
     parser.add_argument("--jar", required=True, type=Path, help="the file to write")
     options = parser.parse_args(argv)

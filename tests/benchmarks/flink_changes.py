@@ -89,7 +89,7 @@ def by_flink(bench: Bench, driver: FlinkSql, topic: str, records: int) -> Backlo
         by_itself=True, patience_seconds=START_SECONDS + records / 1_000
     )
     seconds = time.perf_counter() - began
-    return Backlog(records, seconds, seconds, usage, {"kafka": usage_of(broker).since(before)})
+    return Backlog(records, seconds, 0.0, usage, {"kafka": usage_of(broker).since(before)})
 
 
 def by_change_log(bench: Bench, topic: str, records: int, kept: Path | None = None) -> Backlog:
@@ -106,7 +106,7 @@ def by_change_log(bench: Bench, topic: str, records: int, kept: Path | None = No
     finally:
         job.kill()
     seconds = time.perf_counter() - began
-    return Backlog(records, seconds, seconds, usage, {"kafka": usage_of(broker).since(before)})
+    return Backlog(records, seconds, 0.0, usage, {"kafka": usage_of(broker).since(before)})
 
 
 def check_same_changes(bench: Bench, driver: FlinkSql, topic: str, records: int) -> None:

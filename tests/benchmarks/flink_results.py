@@ -17,7 +17,10 @@ MILLION = 1_000_000
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run of an engine over a backlog."""
+    """One run of an engine over a backlog.
+
+    span_seconds: from the first message to the last; 0 where nothing is written.
+    """
 
     workload: str
     engine: str
@@ -104,7 +107,8 @@ class Cost:
     """What an engine takes for a workload: the median of its runs, without its start.
 
     Args:
-        per_second: records, from the first message to the last.
+        per_second: records, from the first message to the last; where nothing is written, of the
+            time that the start does not take.
         whole_per_second: records, from the start of the process to its end.
         cpu: seconds a million records, by process.
         peak: MiB, by process, the most of all runs.
@@ -153,11 +157,16 @@ def _cost(runs: Sequence[Run], starts: Sequence[Run]) -> Cost:
         cpu[name] = max(0.0, statistics.median(used) - start) / records * MILLION
         peak[name] = max(run.usage.get(name, Usage()).peak_mebibytes for run in runs)
     whole = [_cpu(run) for run in runs]
+    seconds = statistics.median(run.seconds for run in runs)
+    span = statistics.median(run.span_seconds for run in runs)
+    if not span:
+        begun = [run.seconds for run in starts]
+        span = max(seconds - (statistics.median(begun) if begun else 0.0), 1e-3)
     return Cost(
         runs[0].engine,
         len(runs),
-        records / statistics.median(run.span_seconds for run in runs),
-        records / statistics.median(run.seconds for run in runs),
+        records / span,
+        records / seconds,
         cpu,
         peak,
         statistics.median(map(_cpu, starts)) if starts else 0.0,

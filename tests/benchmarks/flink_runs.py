@@ -43,7 +43,7 @@ class Plan:
     """What is measured.
 
     Args:
-        workloads: of json, lookup, changes.
+        workloads: of json, flat, lookup, changes.
         results: where the figures are kept, run by run, beside those of other workloads.
         live_seconds: 0 leaves the latency out.
     """
@@ -102,17 +102,17 @@ class Comparison:
                 with users(self._bench.stack.server("postgres", Postgres)) as lookup:
                     self._measure(Workload.LOOKUP, lookup)
             else:
-                self._measure(Workload.JSON, None)
+                self._measure(Workload(name), None)
         if self.plan.live_seconds:
             self._measure_live()
 
     def _engines(self, workload: Workload) -> list[Engine]:
-        """Those that can; why the others have no figures is kept."""
+        """Those that do it; why others cannot is kept."""
         chosen = [BY_NAME[name] for name in self.plan.engines]
         for engine in chosen:
             if workload in engine.cannot:
-                self.results.failures[f"{workload.value}/{engine.name}"] = "takes no lookups"
-        return [engine for engine in chosen if workload not in engine.cannot]
+                self.results.failures[f"{workload.value}/{engine.name}"] = engine.cannot[workload]
+        return [engine for engine in chosen if workload in engine.does]
 
     def _measure(self, workload: Workload, lookup: Lookup | None) -> None:
         benches = {
@@ -132,7 +132,7 @@ class Comparison:
         rows: dict[str, Counter[str]] = {}
         for name, bench in list(benches.items()):
             compared = functools.partial(
-                *(bench.backlog, self.runner(bench.engine), "kafka", few, FEW_RECORDS), keep=True
+                bench.backlog, self.runner(bench.engine), "kafka", few, FEW_RECORDS, keep=True
             )
             if self._try(workload, name, compared) is None:
                 del benches[name]
@@ -166,21 +166,20 @@ class Comparison:
         bench: Bench,
         backlog: Callable[[str, str, int], Backlog],
     ) -> None:
-        """Warms up what stays, measures the starts, and then all in turns."""
+        """Warms up what stays, then measures all in turns, each beside what its start costs."""
         began, records = time.monotonic(), self.plan.records
         topic = bench.filled(records)
         self.say(f"{workload}: {records:,} records sent in {time.monotonic() - began:.0f} s")
         for name in names:
             if BY_NAME[name].warms:
                 self._try(workload, name, functools.partial(backlog, name, topic, records))
-        for name in names:
-            found = self._try(workload, name, functools.partial(backlog, name, few, FEW_RECORDS))
-            if found is not None:
-                self.results.starts.append(Run.of(workload, name, found))
         for _ in range(self.plan.repeats):
             for name in names:
-                found = self._try(workload, name, functools.partial(backlog, name, topic, records))
-                if found is not None:
+                start = functools.partial(backlog, name, few, FEW_RECORDS)
+                if (begun := self._try(workload, name, start)) is not None:
+                    self.results.starts.append(Run.of(workload, name, begun))
+                run = functools.partial(backlog, name, topic, records)
+                if (found := self._try(workload, name, run)) is not None:
                     self.results.runs.append(Run.of(workload, name, found))
                     self.say(
                         f"{workload}, {name}: {found.seconds:.1f} s, {found.cpu_seconds:.1f} CPU s"

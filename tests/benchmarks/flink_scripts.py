@@ -26,6 +26,8 @@ class Dialect(enum.Enum):
 
 class Workload(enum.Enum):
     JSON = "json"
+    FLAT = "flat"
+    """Without a ROW and a TIMESTAMP, which Beam SQL does not take."""
     LOOKUP = "lookup"
 
 
@@ -85,6 +87,17 @@ _SINK = f"({_KAFKA}, 'value.format' = 'json'{{headers}})"
 _NO_HEADERS = ", 'sink.headers' = ''"
 """Flink writes none."""
 _LOOKUP_FIELDS = ", customer STRING, risk STRING"
+_FLAT_COLUMNS = (
+    "  event_name STRING, id STRING, name STRING, price DECIMAL(10, 2), status STRING, "
+    "created_at BIGINT, updated_at STRING\n"
+)
+_INSERT_FLAT = """\
+INSERT INTO events
+SELECT CASE op WHEN 'c' THEN 'created' WHEN 'u' THEN 'updated' WHEN 'd' THEN 'deleted'
+               WHEN 't' THEN 'truncated' ELSE 'read' END,
+       CAST(id AS STRING), name, price, UPPER(status), created_at, updated_at
+FROM items;
+"""
 _INSERT_LOOKUP = """\
 INSERT INTO events
 SELECT 'mysql', 'main',
@@ -155,6 +168,8 @@ class FlinkScript:
             fields += _LOOKUP_FIELDS
             insert = _INSERT_LOOKUP
         columns = COLUMNS.format(more_fields=fields)
+        if self.workload is Workload.FLAT:
+            columns, insert = _FLAT_COLUMNS, _INSERT_FLAT
         headers = "" if self.dialect is Dialect.FLINK else _NO_HEADERS
         sink = _SINK.format(topic=self.sink_topic, brokers=self.brokers, headers=headers)
         return (

@@ -1,7 +1,8 @@
 """The same statement on the same topic by Flink SQL and by this project, side by side.
 
     python -m tests.benchmarks.flink_speed [--records 1000000] [--repeats 3]
-        [--workloads json,lookup,changes] [--engines flink-sql,direct] [--page docs/benchmarks.md]
+        [--workloads json,flat,lookup,changes] [--engines flink-sql,direct]
+        [--page docs/benchmarks.md]
 
 tests/benchmarks/README.md says what is measured and how.
 """

@@ -9,6 +9,7 @@ from tests.benchmarks.flink_results import Cost, Latency, Results, Verdict, cost
 WORKLOADS = {
     "json": "Kafka to Kafka as JSON",
     "lookup": "The same with a lookup join to PostgreSQL",
+    "flat": "Flat rows, which Beam SQL takes too",
     "changes": "Kafka to rows of changes",
 }
 

@@ -47,6 +47,13 @@ def test_a_cost_is_the_median_run_without_the_start() -> None:
     assert direct.start == 3.0
 
 
+def test_where_nothing_is_written_the_start_is_no_part_of_the_speed() -> None:
+    starts = [Run("changes", "direct", 2_000, 4.0, 0.0, {}, 0.0)]
+    runs = [Run("changes", "direct", 1_000_000, 14.0, 0.0, {PYTHON: Usage(1.0, 1.0)}, 0.0)]
+    (direct,) = costs(Results(starts=starts, runs=runs), "changes")
+    assert direct.per_second == 100_000
+
+
 def test_a_process_of_some_runs_only_counts_as_nothing_in_the_others() -> None:
     results = _results()
     with_prism = {PYTHON: Usage(9.0, 1.0), "prism": Usage(6.0, 1.0)}

@@ -104,7 +104,8 @@ def demonstrate(console: Console) -> bool:
     started = time.monotonic()
 
     def say(text: str) -> None:
-        console.print(f"[dim]{time.monotonic() - started:5.0f} s[/]  {text}", highlight=False)
+        told = f"[dim]{time.monotonic() - started:5.0f} s[/]  {text}"
+        console.print(told, highlight=False, soft_wrap=True)
 
     with contextlib.ExitStack() as stack:
         say("Starting Kafka, a schema registry, MySQL, PostgreSQL, Kafka Connect and the Pub/Sub")
@@ -118,6 +119,8 @@ def demonstrate(console: Console) -> bool:
         say("All tasks run. Rows change in MySQL and PostgreSQL from now on.")
         showing = Demonstration(deployment, console)
         with SteadyLoad(bank):
+            # The first events wait for classes to be loaded.
+            deployment.wait_for_changes_after(time.time())
             for name in KILLS:
                 showing.kill(name)
         say("No more changes; waiting for the last events.")

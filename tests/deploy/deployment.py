@@ -18,7 +18,7 @@ from tests.stack.servers import FlinkHome, Kafka, Registry
 from tests.stack.stack import silent
 from tests.stack.topics import PubSubTopic
 
-RECOVERY_SECONDS = 180
+RECOVERY_SECONDS = 240
 """After a kill, on a machine that is busy with other tests; a quiet one takes about 20."""
 CHECKPOINTING_MILLIS = 2_000
 
@@ -160,7 +160,7 @@ class Servers:
             f"--kafka_group={mark.group}",
             f"--pubsub_project={self.topic.project}",
             f"--pubsub_topic={self.topic.name}",
-            f"--output_dir={folder / 'out'}",
+            f"--dead_letters={folder / 'dead_letters.jsonl'}",
             f"--checkpointing_interval={CHECKPOINTING_MILLIS}",
         ]
 

@@ -14,6 +14,7 @@ from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_runner_api_pb2
 from google.protobuf import json_format
 
+from pipelines import aml
 from pipelines.flink_jar import ENTRY_CLASS, JobJarRunner, job_jar_path, write_job_jar
 from pipelines.flink_jar_secrets import check_jar_secrets
 from pipelines.options import FlagError, parse_options
@@ -27,7 +28,7 @@ def jar_of(folder: Path, *flags: str) -> zipfile.ZipFile:
     """The jar of a small pipeline."""
     path = folder / "job.jar"
     options = parse_options([*FLINK, f"--output_executable_path={path}", *flags])
-    prepare_options(options, follow=True)
+    prepare_options(options, follow=True, writes_jar=True)
     pipeline = beam.Pipeline(options=options)
     _ = pipeline | beam.Create(["a", "b"]) | beam.Map(str.upper)
     assert job_jar_path(options) == path
@@ -137,7 +138,24 @@ def test_a_jar_that_cannot_be_written_is_told_by_its_flag(tmp_path: Path) -> Non
 def test_what_a_jar_cannot_do_is_refused(flags: tuple[str, ...], told: str) -> None:
     options = parse_options([*flags, "--output_executable_path=job.jar"])
     with pytest.raises(FlagError, match=told):
+        prepare_options(options, follow=True, writes_jar=True)
+
+
+def test_a_pipeline_that_is_no_sql_job_refuses_to_become_a_jar() -> None:
+    options = parse_options([*FLINK, "--output_executable_path=job.jar"])
+    with pytest.raises(FlagError, match=r"SQL jobs are written as jars, and this pipeline is none"):
         prepare_options(options, follow=True)
+
+
+def test_a_job_that_reads_a_recording_refuses_to_become_a_jar(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jar = tmp_path / "job.jar"
+    flags = [f"--output_executable_path={jar}", f"--output_dir={tmp_path / 'out'}"]
+    assert aml.main(["--runner=FlinkRunner", *flags]) == 2
+    told = capsys.readouterr().err
+    assert "a jar is for a job that goes on with Kafka or Pub/Sub (--kafka_brokers, --foll" in told
+    assert not jar.exists()
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,11 @@ def test_what_kafka_io_reads_is_committed_and_nothing_else() -> None:
     assert commit_step("lag", beam.Create([])) is None
 
 
+def test_a_job_says_who_keeps_its_offsets() -> None:
+    assert "keeps the offsets, and commits none" in SOURCE.describe(runner_keeps=True)
+    assert "offsets are committed for the group 'shop'" in SOURCE.describe()
+
+
 def test_the_flag_is_refused_by_jobs_without_kafka_io(capsys: pytest.CaptureFixture[str]) -> None:
     assert aml.main(["--lag_group=lag", "--explain"]) == 2
     subscription = "--subscription=projects/my-project/subscriptions/items"

@@ -147,6 +147,15 @@ def test_a_warning_tells_what_it_is_about(capsys: pytest.CaptureFixture[str]) ->
     assert (told["severity"], told["message"]) == ("INFO", "half of it is done")
 
 
+def test_what_a_person_is_told_of_is_a_line_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.say(Console(), "read up to noon")
+    assert capsys.readouterr() == ("read up to noon\n", "")
+    logs.begin(logs.JSON)
+    logs.say(Console(), "read up to noon")
+    (line,) = lines(capsys)
+    assert (line["severity"], line["message"]) == ("INFO", "read up to noon")
+
+
 def test_warnings_of_python_are_lines_too(capsys: pytest.CaptureFixture[str]) -> None:
     logs.begin(logs.JSON)
     warnings.warn("an old way", UserWarning, stacklevel=1)

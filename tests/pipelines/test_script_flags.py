@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline_io.schema_registry import SchemaRegistry
 from pipelines import aml, aml_velocity
+from pipelines.change_log_options import ChangeLogConfig
+from pipelines.change_log_sources import schemas_of
 from pipelines.options import FlagError, JobConfig, parse_options
 from pipelines.script_flags import kafka_values, lookup_values, options_text
 from transforms.sql.errors import Script
@@ -86,6 +89,8 @@ def test_without_flags_the_tables_have_what_the_script_says() -> None:
         (["--kafka_property=group.id=g"], "it has a flag of its own, --kafka_group"),
         (["--kafka_property=bootstrap.servers=b:1"], "--kafka_brokers"),
         (["--registry_property=url=http://r"], "--schema_registry"),
+        (["--registry_property=user=u"], "no such property; did you mean 'username'?"),
+        (["--registry_property=google-token=x"], "expected 'true' or 'false'"),
         (["--recording=dir", "--kafka_property=a=b"], "--kafka_property is of --kafka_brokers"),
     ],
 )
@@ -96,10 +101,28 @@ def test_a_property_that_does_not_fit_is_told(flags: list[str], expected: str) -
 
 
 def test_a_password_in_clear_is_refused_and_not_shown() -> None:
-    with pytest.raises(FlagError) as raised:
+    with pytest.raises(FlagError) as lookup:
         lookup_values(parse_options([*URLS, "--lookup_password=hunter2"]))
-    assert "hunter2" not in str(raised.value)
-    assert "expected a reference: env://NAME" in str(raised.value)
+    with pytest.raises(FlagError) as registry:
+        kafka("--registry_property=password=hunter2")
+    for told in (str(lookup.value), str(registry.value)):
+        assert "hunter2" not in told
+        assert "expected a reference: env://NAME" in told
+
+
+def test_the_change_log_shows_the_registry_its_login() -> None:
+    flags = [
+        "--source=kafka",
+        "--topics=shop",
+        "--warehouse=duckdb:shop.duckdb",
+        "--kafka_brokers=k:9092",
+        "--schema_registry=https://r",
+        "--registry_property=username=reader",
+        "--registry_property=password=env://REGISTRY_PASSWORD",
+    ]
+    registry = schemas_of(ChangeLogConfig.from_options(parse_options(flags)))
+    assert isinstance(registry, SchemaRegistry)
+    assert (registry.username, registry.password) == ("reader", "env://REGISTRY_PASSWORD")
 
 
 def test_a_login_without_a_database_is_told() -> None:

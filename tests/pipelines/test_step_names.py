@@ -7,6 +7,7 @@ A changed golden file says that a running job may have to be started anew: docs/
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import re
 from pathlib import Path
@@ -63,6 +64,7 @@ class Sql(beam.PTransform[Any, Any]):
         return several | beam.Flatten() | beam.Map(lambda row: row)
 
 
+@functools.cache
 def steps(text: str, kind: Kind, batch_size: int = 5000) -> list[str]:
     """The names of a live job's steps, sorted. Of the stand-ins, the outermost."""
     flags = ["--dead_letters=pubsub:projects/my-project/topics/letters"]

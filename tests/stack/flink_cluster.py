@@ -15,8 +15,13 @@ from pipelines.flink_jar import ENTRY_CLASS
 from tests.stack.beam_java import PART as BEAM_JAVA
 from tests.stack.beam_java import answers_grpc
 from tests.stack.command import last_lines, run
-from tests.stack.flink import OPENED
-from tests.stack.flink_configuration import Ports, write_configuration
+from tests.stack.flink_configuration import (
+    LOGGING,
+    Ports,
+    java_options,
+    write_configuration,
+    write_zookeeper,
+)
 from tests.stack.flink_rest import FlinkRest, wait_for
 from tests.stack.home import ROOT
 from tests.stack.jdk import java, small_jvm
@@ -70,6 +75,7 @@ class FlinkCluster:
         self._home = home
         self._beam_java = beam_java
         self._environment = environment
+        self._generation = 1
         self.processes = Supervisor(folder, mark)
 
     @property
@@ -83,7 +89,8 @@ class FlinkCluster:
 
     def start(self) -> None:
         """Starts all but the job manager, and waits for nothing."""
-        self.processes.start(ZOOKEEPER, self._flink(ZOOKEEPER))
+        zookeeper = str(write_zookeeper(self.folder, self.ports))
+        self.processes.start(ZOOKEEPER, self._java(ZOOKEEPER, (zookeeper,)))
         self.processes.start(JAVA_POOL, self._java_pool())
         self.processes.start(PYTHON_POOL, self._python_pool())
         self.processes.start(TASK_MANAGER, self._flink(TASK_MANAGER))
@@ -114,6 +121,17 @@ class FlinkCluster:
         """
         options = ("--job-classname", ENTRY_CLASS, "--jars", f"local://{jar}")
         self.processes.start(JOB_MANAGER, self._flink(JOB_MANAGER, options, settings or {}))
+
+    def replace_job(self, jar: Path, savepoint: str) -> None:
+        """A new generation with another jar goes on from a savepoint; returns at once.
+
+        What high availability knows of the old one, that its job has ended, is not asked.
+        """
+        for name in (JOB_MANAGER, TASK_MANAGER):
+            self.processes.remove(name)
+        self._generation += 1
+        self.start_job(jar, {"execution.savepoint.path": savepoint})
+        self.processes.start(TASK_MANAGER, self._flink(TASK_MANAGER))
 
     def add_task_manager(self, name: str) -> None:
         """One more, which shares the pools of the first: they have one loopback interface."""
@@ -181,21 +199,9 @@ class FlinkCluster:
         settings: Mapping[str, str] | None = None,
         name: str | None = None,
     ) -> Command:
-        configuration = write_configuration(self.folder, self.ports, name or kind, settings or {})
-        given: tuple[str, ...] = ("--configDir", str(configuration), *options)
-        if kind == ZOOKEEPER:
-            given = (str(configuration / "zoo.cfg"),)
-        arguments = (
-            str(java(17)),
-            *small_jvm(_HEAP_MEGABYTES[kind]),
-            *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED),
-            "--add-exports=java.base/sun.net.util=ALL-UNNAMED",
-            f"-Dlog4j.configurationFile={configuration / 'log4j.properties'}",
-            "-Dzookeeper.admin.enableServer=false",
-            "-cp",
-            f"{self._home}/lib/*",
-            _MAINS[kind],
-            *given,
+        cluster = f"{self.folder.name}-{self._generation}"
+        configuration = write_configuration(
+            self.folder, self.ports, name or kind, cluster, settings or {}
         )
         environment = {
             "FLINK_HOME": str(self._home),
@@ -203,4 +209,19 @@ class FlinkCluster:
             "FLINK_PLUGINS_DIR": str(self._home / "plugins"),
             "FLINK_CONF_DIR": str(configuration),
         }
-        return Command(arguments, environment)
+        command = self._java(kind, ("--configDir", str(configuration), *options))
+        return Command(command.arguments, environment)
+
+    def _java(self, kind: str, options: Sequence[str]) -> Command:
+        arguments = (
+            str(java(17)),
+            *small_jvm(_HEAP_MEGABYTES[kind]),
+            *java_options(),
+            f"-Dlog4j.configurationFile={LOGGING}",
+            "-Dzookeeper.admin.enableServer=false",
+            "-cp",
+            f"{self._home}/lib/*",
+            _MAINS[kind],
+            *options,
+        )
+        return Command(arguments)

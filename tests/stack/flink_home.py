@@ -16,15 +16,13 @@ from typing import ClassVar
 from tests.stack.command import run
 from tests.stack.home import ROOT
 from tests.stack.jdk import java
-from tests.stack.maven import build_jar, copy_artifact, require_maven
+from tests.stack.maven import build_jar, require_maven
 from tests.stack.part import Context, Endpoints, NotReady, Part, Plan
 
 JAVA = 17
 FLINK = "1.19.3"
 POM = ROOT / "templates" / "flink" / "pom.xml"
 PACKAGE = f"apache-flink-libraries=={FLINK}"
-# Flink's own log4j lacks what writes JSON.
-JSON_LOGS = "org.apache.logging.log4j:log4j-layout-template-json:2.17.1:jar"
 
 _LIBRARIES = ("flink-dist-", "log4j-")
 _PLUGINS = ("metrics-prometheus", "metrics-datadog")
@@ -34,9 +32,7 @@ class FlinkHome(Part):
     """A folder like /opt/flink of Flink's image; clusters are started from it."""
 
     name = "flink_home"
-    recipe: ClassVar[str] = "\n".join(
-        (PACKAGE, JSON_LOGS, hashlib.sha256(POM.read_bytes()).hexdigest())
-    )
+    recipe: ClassVar[str] = f"{PACKAGE}\n{hashlib.sha256(POM.read_bytes()).hexdigest()}"
 
     def require(self) -> None:
         require_maven()
@@ -53,7 +49,6 @@ class FlinkHome(Part):
             usrlib = folder / "usrlib"
             usrlib.mkdir()
             shutil.move(build_jar(POM, "beam-runner.jar", Path(scratch)), usrlib)
-        copy_artifact(JSON_LOGS, folder / "lib")
 
     def plan(self, context: Context) -> Plan:
         return Plan(endpoints={"home": str(context.installed)})

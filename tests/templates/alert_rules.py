@@ -40,6 +40,12 @@ def rule_files(overlay: str = "prod") -> RuleFiles:
     }
 
 
+def default_rules() -> RuleFiles:
+    """All rules, with the limits of the base: no overlay's groups have limits of their own."""
+    base = yaml.safe_load((MONITORING / "base" / "limits.yaml").read_text(encoding="utf-8"))
+    return {**rule_files(), "limits": base["spec"]["groups"]}
+
+
 def rules_of(files: RuleFiles) -> Iterator[Rule]:
     for groups in files.values():
         for group in groups:

@@ -20,6 +20,7 @@ FOLDER = Path(__file__).parents[1] / "data" / "crds"
 _OPERATOR = "org.apache.flink:flink-kubernetes-operator-api:1.10.0"
 _SECRETS = "github.com/external-secrets/external-secrets@v1.3.2"
 _PROMETHEUS = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
+_KEDA = "github.com/kedacore/keda/v2@v2.17.2"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +46,7 @@ SOURCES = (
         Source(_PROMETHEUS, f"example/prometheus-operator-crd/monitoring.coreos.com_{plural}.yaml")
         for plural in ("podmonitors", "prometheusrules", "servicemonitors")
     ),
+    Source(_KEDA, "config/crd/bases/keda.sh_scaledobjects.yaml"),
 )
 
 

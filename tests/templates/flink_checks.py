@@ -210,6 +210,9 @@ def _addresses(overlay: Overlay) -> Iterator[str]:
         for rule in policy["spec"]["egress"]
         for port in rule["ports"]
     }
+    bucket = (overlay.flag("output_dir") or "").removeprefix("gs://").partition("/")[0]
+    if bucket != overlay.settings.get("BUCKET", bucket) or not bucket:
+        yield f"--output_dir is in {bucket!r}, which is not the bucket of settings.env"
     for name in ("kafka_brokers", "schema_registry", "lookup_url"):
         for port in re.findall(r":(\d+)", overlay.flag(name) or ""):
             if int(port) not in out:

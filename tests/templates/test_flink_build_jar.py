@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from pipelines.options import FlagError
 from templates.arguments import JAVA
 from templates.catalogue import TEMPLATES
 from templates.flink import build_jar
-from templates.flink.build_jar import RUNNER, arguments_of, build, flags_of, main
+from templates.flink.build_jar import PIPELINES, RUNNER, arguments_of, build, flags_of, main
+from tests.templates.dockerfile import ROOT
 
 
 def written(folder: Path, text: str) -> Path:
@@ -55,8 +57,18 @@ def test_a_pipeline_without_java_is_given_no_service(tmp_path: Path) -> None:
     assert words == ["--a=1", RUNNER, "--follow", f"--output_executable_path={jar}"]
     words = arguments_of(TEMPLATES["aml"], ["--a=1"], jar, "127.0.0.1:9")
     assert words[-2:] == ["--expansion_service=127.0.0.1:9", "--java_batches"]
-    words = arguments_of(TEMPLATES["change_log"], [], jar, "127.0.0.1:9")
-    assert "--source=kafka" in words
+
+
+def test_a_script_in_a_bucket_is_brought(tmp_path: Path) -> None:
+    def fetch(address: str) -> str:
+        return f"/copy/{address.rpartition('/')[2]}"
+
+    jar = tmp_path / "job.jar"
+    flags = ["--job=gs://B/job.sql", "--dead_letters=gs://B/letters"]
+    words = arguments_of(TEMPLATES["sql_job"], flags, jar, "", fetch)
+    assert words[:2] == ["--job=/copy/job.sql", "--dead_letters=gs://B/letters"]
+    words = arguments_of(TEMPLATES["sql_job"], ["--job=/etc/kamiflow/job.sql"], jar, "", fetch)
+    assert words[0] == "--job=/etc/kamiflow/job.sql"
 
 
 @pytest.fixture
@@ -111,6 +123,15 @@ def test_what_is_wrong_is_a_sentence_and_exit_code_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags = written(tmp_path, "--a=1\n")
-    words = [f"--flags={flags}", "--jar=job.jar", "--pipeline=am1"]
-    assert main(words) == 2
-    assert "--pipeline=am1: expected one of aml," in capsys.readouterr().err
+    assert main([f"--flags={flags}", "--jar=job.jar", "--pipeline=am1"]) == 2
+    wrong = "--pipeline=am1: expected one of aml, aml_velocity, sql_job, splunk, change_log"
+    assert wrong in capsys.readouterr().err
+
+
+def test_the_pipelines_that_are_named_are_those_that_make_a_jar() -> None:
+    text = (ROOT / "docs" / "flink_kubernetes.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r"Pipelines are (.*?)\.", text)
+    assert set(re.findall(r"`(\w+)`", told)) == set(PIPELINES)
+    for path in (ROOT / "templates" / "flink").glob("*/settings.env"):
+        first = path.read_text(encoding="utf-8").splitlines()[0]
+        assert set(re.findall(r"\b(?!The|pipeline|or)\w+", first)) == set(PIPELINES), path

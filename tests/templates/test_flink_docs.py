@@ -68,10 +68,14 @@ def test_the_figures_of_scaling_are_those_of_the_autoscaler() -> None:
     assert f"Flink with {config['taskmanager.numberOfTaskSlots']} slots" in PAGE
 
 
-def test_the_snapshot_of_the_page_is_one_that_the_operator_takes() -> None:
-    (text,) = re.findall(r"<<END\n(.*?)    END", PAGE, re.DOTALL)
-    snapshot = yaml.safe_load(text)
-    assert problems(snapshot) == []
+def test_the_objects_that_the_page_writes_are_ones_that_kubernetes_takes() -> None:
+    store, snapshot = (
+        yaml.safe_load(text) for text in re.findall(r"<<END\n(.*?)    END", PAGE, re.DOTALL)
+    )
+    assert problems(store) == problems(snapshot) == []
+    (secret,) = of_kind(rendered(FOLDER / "prod"), "ExternalSecret")
+    reference = at(secret, "spec.secretStoreRef")
+    assert (reference["kind"], reference["name"]) == (store["kind"], store["metadata"]["name"])
     (flink,) = of_kind(rendered(FOLDER / "prod-operator"), "FlinkDeployment")
     assert at(snapshot, "spec.jobReference.name") == flink["metadata"]["name"]
 

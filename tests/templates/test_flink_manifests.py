@@ -81,8 +81,8 @@ def test_the_jar_that_is_made_is_the_one_that_is_started(overlay: str) -> None:
 @pytest.mark.parametrize("overlay", ["dev", "prod"])
 def test_both_kinds_of_pods_are_of_one_cluster(overlay: str) -> None:
     first, second = (process_arguments(pod) for pod in pods_of(rendered(FOLDER / overlay)))
-    first.pop("taskmanager.host", None)
-    second.pop("taskmanager.host", None)
+    addresses = [("jobmanager.rpc.address", first), ("taskmanager.host", second)]
+    assert [each.pop(key) for key, each in addresses] == ["$(POD_IP)", "$(POD_IP)"]
     assert first == second
     assert set(first) == {
         "high-availability.storageDir",

@@ -18,7 +18,7 @@ from kami.lag_question import Group
 from kami.lag_reading import Reading
 from tests.kami.lag.live_lag import exporter_of
 from tests.stack import promtool
-from tests.templates.alert_rules import by_promtool, rule_files, write_cases, write_rules
+from tests.templates.alert_rules import by_promtool, default_rules, write_cases, write_rules
 
 PLACE = Partition("t", 0)
 TARGET = {"namespace": "kamiflow", "job": "kamiflow-lag", "pod": "kamiflow-lag-1"}
@@ -80,7 +80,7 @@ def _value(values: dict[int, float], minute: int) -> str:
 
 
 def test_alerts_see_what_the_exporter_serves(tmp_path: Path) -> None:
-    files = {name: groups for name, groups in rule_files().items() if name in RULES}
+    files = {name: groups for name, groups in default_rules().items() if name in RULES}
     write_rules(tmp_path / "rules", files, ["summary"])
 
     def told(at: str, name: str, severity: str, summary: str, **labels: str) -> dict[str, Any]:

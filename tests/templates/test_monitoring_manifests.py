@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from kami.topics_file import read_wanted
-from tests.templates.alert_rules import MONITORING, alerts_of, rule_files, rules_of
+from tests.templates.alert_rules import MONITORING, alerts_of, default_rules, rule_files, rules_of
 from tests.templates.kami_arguments import refusal_of
 from tests.templates.loose_ends import loose_ends
 from tests.templates.manifests import problems, rendered
@@ -118,18 +118,19 @@ def test_prometheus_finds_the_exporter_by_the_name_that_alerts_know(overlay: str
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_overlay_leaves_out_no_limit(overlay: str) -> None:
     # A limit that is missing is an alert that never tells.
-    assert limits(overlay) | {"kamiflow:limit:cronjob_seconds"} == limits("prod")
+    assert limits(overlay) | {"kamiflow:limit:cronjob_seconds"} == limits("base")
     used = {
         word
         for rule in rules_of(rule_files(overlay))
         for word in rule["expr"].replace("(", " ").replace("{", " ").replace(")", " ").split()
         if word.startswith("kamiflow:limit:")
     }
-    assert used == limits("prod")
+    assert used == limits("base")
 
 
 def limits(overlay: str) -> set[str]:
-    return {rule["record"] for group in rule_files(overlay)["limits"] for rule in group["rules"]}
+    files = default_rules() if overlay == "base" else rule_files(overlay)
+    return {rule["record"] for group in files["limits"] for rule in group["rules"]}
 
 
 def test_the_adapter_has_the_same_rules_by_helm_and_by_manifests() -> None:
@@ -163,6 +164,7 @@ def test_the_autoscaler_asks_for_what_the_exporter_measures(overlay: str) -> Non
 def test_keda_scales_what_the_autoscaler_does_by_the_same_number() -> None:
     autoscaler = one_of(rendered(TEMPLATES / "flink" / "prod"), "HorizontalPodAutoscaler")
     spec, keda = autoscaler["spec"], loaded("keda/scaledobject.yaml")
+    assert problems(keda) == []
     assert keda["metadata"]["namespace"] == autoscaler["metadata"]["namespace"]
     assert keda["spec"]["scaleTargetRef"]["name"] == spec["scaleTargetRef"]["name"]
     assert keda["spec"]["minReplicaCount"] == spec["minReplicas"]
@@ -181,11 +183,11 @@ def test_the_page_has_each_limit_and_who_compares_with_it() -> None:
     assert {name: [float(one) for one in values.split(",")] for name, values, _ in rows} == {
         name: [
             float(rule["expr"].removeprefix("vector(").removesuffix(")"))
-            for group in rule_files("prod")["limits"]
+            for group in default_rules()["limits"]
             for rule in group["rules"]
             if rule["record"] == name
         ]
-        for name in limits("prod")
+        for name in limits("base")
     }
     files = rule_files("prod")
     made = {rule["record"]: rule["expr"] for rule in rules_of(files) if "record" in rule}

@@ -156,10 +156,13 @@ def test_labels_and_containers_that_kubectl_chooses_by_are_those_of_pods(
     objects: list[dict[str, Any]],
 ) -> None:
     pods = list(pods_of(objects))
+    jobs = [one["spec"]["jobTemplate"]["metadata"] for one in objects if one["kind"] == "CronJob"]
+    of_jobs = [metadata["labels"] for metadata in jobs]
     for words in of("kubectl"):
         if "-l" in words:
             labels = dict(pair.split("=") for pair in words[words.index("-l") + 1].split(","))
-            assert [pod for pod in pods if labels.items() <= pod.labels.items()], words
+            chosen = of_jobs if "jobs" in words else [pod.labels for pod in pods]
+            assert [one for one in chosen if labels.items() <= one.items()], words
         if "-c" in words:
             name = words[words.index("-c") + 1]
             assert [pod for pod in pods if name in {one["name"] for one in pod.containers}], words
