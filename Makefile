@@ -165,7 +165,7 @@ define install
 endef
 
 $(VENV)/.run: $(VENV)/.made $(DEPENDENCIES)
-	$(call install,what the jobs need,.)
+	$(call install,what the jobs and their launch need,.[deploy])
 
 $(VENV)/.test: $(VENV)/.made $(DEPENDENCIES)
 	$(call install,what the tests need,.[test])
