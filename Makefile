@@ -95,10 +95,10 @@ flink-demo: $(VENV)/.test native-if-possible ## Kill each process of a job on a 
 	@$(BIN)/python -m tests.demo.flink_demo $(ARGS)
 
 bench-flink: $(VENV)/.test native-if-possible ## Measure jobs beside Flink SQL, into docs/benchmarks.md
-	@$(BIN)/python -m tests.benchmarks.flink_speed $(ARGS)
+	@$(BIN)/python -m tests.benchmarks.flink_speed --page docs/benchmarks.md $(ARGS)
 
 bench-growth: $(VENV)/.test native-if-possible ## Measure how time and memory grow with the work
-	@$(BIN)/python -m tests.benchmarks.growth $(ARGS)
+	@$(BIN)/python -m tests.benchmarks.growth --page docs/benchmarks.md $(ARGS)
 
 bench-check: $(VENV)/.test native-if-possible ## Compare the cost of small fixed works with the committed ones
 	@$(BIN)/python -m tests.benchmarks.check $(ARGS)

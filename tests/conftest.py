@@ -35,6 +35,7 @@ SLOW_FILES = {
     "test_pubsub_puller_outage.py",
     "test_subscription_killed.py",
     "test_killed_jobs.py",
+    "test_flink_changes.py",
     "test_outages.py",
     "test_servers.py",
     "test_servers_away.py",
