@@ -29,6 +29,7 @@ RUN pip install --no-cache-dir ".[encryption,mysql,postgresql]" -c constraints.t
 WORKDIR /template
 COPY templates/*.py templates/
 COPY templates/flink/*.py templates/flink/
+COPY templates/flink/start-worker.sh /opt/kamiflow/start-worker.sh
 # Without the variable each worker would make an environment of its own, in a folder of the image.
 ENV JAVA_HOME=/opt/java/openjdk \
     KAMIFLOW_JAVA=/opt/kamiflow/java-transforms.jar \

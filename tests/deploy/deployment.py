@@ -82,6 +82,15 @@ class Deployment:
             self.received.pull(0.5)
         self.received.check(changes)
 
+    def wait_until_handled(self) -> None:
+        """Returns when the group of the lag has all that is in the topics; StackError if never."""
+        group = lag_group(self.mark)
+        self.cluster.wait_until(
+            lambda: self.bank.committed(group) == self.bank.ends(),
+            RECOVERY_SECONDS,
+            f"the lag of {group} does not go away",
+        )
+
     def wait_for_new_checkpoint(self) -> None:
         """Returns when a checkpoint is complete that began after the job's latest start."""
         rest = self.cluster.rest
@@ -127,6 +136,11 @@ class Deployment:
         )
 
 
+def lag_group(mark: Mark) -> str:
+    """For whom a job tells Kafka what it has handled."""
+    return f"{mark.group}-handled"
+
+
 @dataclasses.dataclass(frozen=True)
 class Servers:
     """What the job reads, asks and writes."""
@@ -162,6 +176,7 @@ class Servers:
             f"--pubsub_topic={self.topic.name}",
             f"--dead_letters={folder / 'dead_letters.jsonl'}",
             f"--checkpointing_interval={CHECKPOINTING_MILLIS}",
+            f"--lag_group={lag_group(mark)}",
         ]
 
 

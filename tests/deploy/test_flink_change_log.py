@@ -13,7 +13,7 @@ from kami.bigquery_warehouse import EMULATOR
 from kami.warehouse import open_warehouse
 from pipeline_io.bigquery_config import STORAGE_EMULATOR_VARIABLE
 from tests.deploy.deployment import CHECKPOINTING_MILLIS, RECOVERY_SECONDS, new_cluster
-from tests.pipelines.live.bank import TOPICS, Bank
+from tests.pipelines.live.bank import TRANSFERS, Bank
 from tests.stack.flink_cluster import TASK_MANAGER
 from tests.stack.servers import BigQuery, FlinkHome, Kafka, Registry
 
@@ -53,7 +53,7 @@ def test_no_change_is_missing_in_the_log_after_the_kill_of_a_task_manager(
         f"--kafka_brokers={kafka.brokers}",
         f"--schema_registry={registry.url}",
         f"--kafka_group={bank.everything().group}",
-        f"--topics={','.join(TOPICS)}",
+        f"--topics={TRANSFERS}",
         "--source_name=shop",
         f"--warehouse=bigquery:{project}",
         f"--dead_letters={tmp_path / 'dead_letters.jsonl'}",
@@ -99,17 +99,17 @@ def changes(kafka: Kafka) -> set[Place]:
     """Where the records with a value are, which are all but the tombstones."""
     consumer = Consumer({"bootstrap.servers": kafka.brokers, "group.id": uuid.uuid4().hex})
     found: set[Place] = set()
+    partition = TopicPartition(TRANSFERS, 0)
     try:
-        for topic in TOPICS:
-            end = consumer.get_watermark_offsets(TopicPartition(topic, 0))[1]
-            consumer.assign([TopicPartition(topic, 0, 0)])
-            offset = -1
-            while offset < end - 1:
-                message = consumer.poll(10)
-                assert message is not None and message.error() is None
-                offset = message.offset() or 0
-                if message.value() is not None:
-                    found.add((topic, 0, offset))
+        end = consumer.get_watermark_offsets(partition)[1]
+        consumer.assign([TopicPartition(TRANSFERS, 0, 0)])
+        offset = -1
+        while offset < end - 1:
+            message = consumer.poll(10)
+            assert message is not None and message.error() is None
+            offset = message.offset() or 0
+            if message.value() is not None:
+                found.add((TRANSFERS, 0, offset))
     finally:
         consumer.close()
     return found

@@ -25,6 +25,7 @@ def test_no_record_is_missing_after_the_kill_of_a_process_under_load(
         deployment.wait_for_changes_after(time.time())
         recovery = deployment.kill(process)
     deployment.settle()
+    deployment.wait_until_handled()
 
     assert recovery.while_dead > 0, "nothing was committed while the process was dead"
     before, after = recovery.attempt

@@ -35,6 +35,9 @@ PYTHON_POOL = "python-pool"
 JAVA_POOL = "java-pool"
 ZOOKEEPER = "zookeeper"
 
+START_WORKER = ROOT / "templates" / "flink" / "start-worker.sh"
+"""What the image starts a Python worker by; here with a stand-in of Beam's boot."""
+
 START_SECONDS = 240
 """Some ten seconds on a quiet machine."""
 
@@ -183,13 +186,14 @@ class FlinkCluster:
         return command
 
     def _python_pool(self) -> Command:
-        program = self.folder / "python-worker"
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.stack.python_worker "$@"\n')
-        program.chmod(0o755)
+        boot = self.folder / "python-worker"
+        boot.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.stack.python_worker "$@"\n')
+        boot.chmod(0o755)
         arguments = (sys.executable, "-m", "tests.stack.python_pool", str(self.ports.python))
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         return Command(
-            (*arguments, str(program)), environment={"PYTHONPATH": path, **self._environment}
+            (*arguments, str(START_WORKER)),
+            environment={"PYTHONPATH": path, "KAMIFLOW_BOOT": str(boot), **self._environment},
         )
 
     def _flink(
