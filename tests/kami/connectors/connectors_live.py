@@ -54,10 +54,16 @@ class LiveConnectors:
         )
 
     def rows(self, *arguments: str) -> list[dict[str, Any]]:
-        """What the command prints, and its exit code in each row."""
+        """What the command prints of the test's connectors, and its exit code in each row.
+
+        Others, which the file does not own, are there too: those of a bank that other tests have.
+        """
         result = self.run(*arguments, "--output", "json")
+        rows = [json.loads(line) for line in result.stdout.splitlines()]
         return [
-            {**json.loads(line), "exit": result.exit_code} for line in result.stdout.splitlines()
+            {**row, "exit": result.exit_code}
+            for row in rows
+            if row["connector"].startswith(self.prefix)
         ]
 
     def ask(self, method: str, path: str) -> httpx.Response:
