@@ -21,6 +21,8 @@ from tests.stack.topics import PubSubTopic
 RECOVERY_SECONDS = 240
 """After a kill, on a machine that is busy with other tests; a quiet one takes about 20."""
 CHECKPOINTING_MILLIS = 2_000
+MOST_TASK_MANAGERS = 2
+"""With a slot each."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,6 +179,7 @@ class Servers:
             f"--dead_letters={folder / 'dead_letters.jsonl'}",
             f"--checkpointing_interval={CHECKPOINTING_MILLIS}",
             f"--lag_group={lag_group(mark)}",
+            f"--parallelism={MOST_TASK_MANAGERS}",
         ]
 
 

@@ -25,8 +25,11 @@ def test_a_second_task_manager_that_joins_and_leaves_rescales_the_job_and_loses_
 ) -> None:
     cluster, rest = deployment.cluster, deployment.cluster.rest
     assert rest.parallelism() == 1
+    received = deployment.received
     with SteadyLoad(deployment.bank):
         deployment.wait_for_changes_after(time.time())
+        early = set(received.events)
+        deployment.wait_for_new_checkpoint()
         cluster.add_task_manager(SECOND)
         for task_managers, leaves in ((2, False), (1, True)):
             if leaves:
@@ -40,6 +43,8 @@ def test_a_second_task_manager_that_joins_and_leaves_rescales_the_job_and_loses_
             deployment.wait_for_changes_after(time.time())
             deployment.wait_for_new_checkpoint()
     deployment.settle()
+    # A second reader of the topics would begin where the first had begun.
+    assert not early & received.repeats
 
 
 def test_a_changed_job_goes_on_from_the_savepoint_with_which_the_old_one_stopped(

@@ -176,8 +176,11 @@ def _scaling(overlay: Overlay) -> Iterator[str]:
     slots = spec["maxReplicas"] * overlay.config["taskmanager.numberOfTaskSlots"]
     if slots > overlay.config["pipeline.max-parallelism"]:
         yield f"{slots} slots, pipeline.max-parallelism is less"
-    if overlay.config["scheduler-mode"] != "reactive":
-        yield "task managers come and go, and the job does not take them: scheduler-mode"
+    if int(overlay.flag("parallelism") or 1) != slots:
+        yield f"{slots} slots at most, and --parallelism is {overlay.flag('parallelism')}"
+    # Reactive gives Beam's impulse a subtask on each slot, and all of them read everything.
+    if overlay.config["jobmanager.scheduler"] != "adaptive" or "scheduler-mode" in overlay.config:
+        yield "task managers come and go, and the job does not take them: jobmanager.scheduler"
 
 
 def _secrets(overlay: Overlay) -> Iterator[str]:
