@@ -197,7 +197,7 @@ def _run_job(
             logs.say(console, source.told)
     if jar:
         write_job_jar(ready.built(sources), options, jar, job_name)
-        console.print(told_of_jar(jar), highlight=False, soft_wrap=True, markup=False)
+        logs.say(console, told_of_jar(jar))
         return
     started = time.monotonic()
     # What was imported stays: without this each full collection walks all of it again, which was
