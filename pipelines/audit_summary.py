@@ -14,6 +14,7 @@ from pipeline_io.audit_bound import shown
 from pipeline_io.audit_tables import Bound
 from pipelines.audit_options import AuditConfig
 from pipelines.audit_steps import DEAD_LETTERS, EVERYTHING, OPS
+from pipelines.logs import print_lines
 from pipelines.summary_file import keep_summary, summary_path
 from pipelines.version import VERSION
 from transforms.counters import NAMESPACE, statement_and_count
@@ -108,5 +109,4 @@ def tell(
     ]
     if letters:
         lines.append(f"dead letters: {config.job.dead_letter_place}, with their reasons")
-    for line in lines:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+    print_lines(console, lines)

@@ -37,7 +37,7 @@ from pipelines.change_log_step import RUNS, OnlyTopics, WriteChangeLog
 from pipelines.change_log_summary import counts_of, tell, write_summary
 from pipelines.command import run_command
 from pipelines.dead_letter_sinks import check_place, write_dead_letters
-from pipelines.flink_jar import job_jar_path, told_of_jar, write_job_jar
+from pipelines.flink_jar import check_jar_goes_on, job_jar_path, told_of_jar, write_job_jar
 from pipelines.follow import follow, until_stopped
 from pipelines.java_reader import java_transforms
 from pipelines.lag_group import ask_for_lag_group, check_lag_group, commit_step
@@ -126,14 +126,9 @@ def run(options: PipelineOptions) -> None:
     config = ChangeLogConfig.from_options(options)
     live = config.recording is None
     jar = job_jar_path(options)
+    check_jar_goes_on(jar, live=live)
     if live:
         runner = prepare_options(options, follow=config.job.follow, writes_jar=True)
-    elif jar:
-        message = (
-            f"--output_executable_path={jar}: a jar is for a job that goes on with Kafka "
-            "(--source=kafka, --follow), and this one reads a recording; leave it out"
-        )
-        raise FlagError(message)
     else:
         runner = choose_runner(options)
     check_runner(config, runner)

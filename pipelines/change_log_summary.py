@@ -11,6 +11,7 @@ from rich.table import Table
 
 from pipelines.change_log_options import ChangeLogConfig
 from pipelines.change_log_step import COUNTS, EVERYTHING
+from pipelines.logs import print_lines
 from pipelines.metrics_told import Value
 from pipelines.summary_file import keep_summary, summary_path
 from pipelines.version import VERSION
@@ -80,5 +81,4 @@ def tell(
     if found["dead_letters"]:
         place = config.job.dead_letter_place
         lines.append(f"dead letters: {place} and {source_name}._dead_letters, with their reasons")
-    for line in lines:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+    print_lines(console, lines)

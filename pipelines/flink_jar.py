@@ -77,6 +77,16 @@ def job_jar_path(options: PipelineOptions) -> Path | None:
     return Path(path) if path else None
 
 
+def check_jar_goes_on(path: Path | None, *, live: bool) -> None:
+    """Raises FlagError where a jar is wanted of a job that reads files alone."""
+    if path is not None and not live:
+        message = (
+            f"--output_executable_path={path}: a jar is for a job that goes on with Kafka or "
+            "Pub/Sub (--kafka_brokers, --follow), and this one reads files alone; leave it out"
+        )
+        raise FlagError(message)
+
+
 def write_job_jar(
     pipeline: beam.Pipeline, options: PipelineOptions, path: Path, job_name: str
 ) -> None:

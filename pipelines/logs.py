@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, SetupOptions
@@ -135,6 +135,12 @@ def say(console: Console, line: str) -> None:
     if is_json():
         tell(line)
     else:
+        print_lines(console, (line,))
+
+
+def print_lines(console: Console, lines: Iterable[str]) -> None:
+    """Prints lines as they are: what looks like a markup is part of a name."""
+    for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 

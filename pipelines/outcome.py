@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.logs import print_lines
 from pipelines.options import JobConfig
 from pipelines.progress import StatementCounts, summary_table, total
 from pipelines.sinks import files_written
@@ -51,8 +52,7 @@ def tell(console: Console, run: FinishedRun) -> None:
         lines[-1] += ", each with its reason"
     lines += ["", "Where to go next:"]
     lines += [f"  {line}" for line in next_steps(run)]
-    for line in lines:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+    print_lines(console, lines)
 
 
 def next_steps(run: FinishedRun) -> Iterator[str]:

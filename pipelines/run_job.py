@@ -20,7 +20,7 @@ from pipelines import logs
 from pipelines.bigquery_tables import check_evolution_flag, left_out_of
 from pipelines.dead_letter_sinks import check_place
 from pipelines.encryption_options import check_keys
-from pipelines.flink_jar import job_jar_path, told_of_jar, write_job_jar
+from pipelines.flink_jar import check_jar_goes_on, job_jar_path, told_of_jar, write_job_jar
 from pipelines.flink_jar_secrets import check_jar_secrets
 from pipelines.follow import FLINK_GOES_ON, follow, until_stopped
 from pipelines.job_pipeline import build
@@ -162,12 +162,7 @@ def _run_job(
             "reads none; leave it out"
         )
         raise FlagError(message)
-    if jar and not live:
-        message = (
-            f"--output_executable_path={jar}: a jar is for a job that goes on with Kafka or "
-            "Pub/Sub (--kafka_brokers, --follow), and this one reads neither; leave it out"
-        )
-        raise FlagError(message)
+    check_jar_goes_on(jar, live=live)
     check_windows(plan, config, runner)
     topics = topics_of(job, plan, config, runner)
     check_subscriptions(job, plan, runner)

@@ -181,8 +181,8 @@ def _check_jar(options: PipelineOptions, runner: Runner, *, writes_jar: bool) ->
         raise FlagError(message)
     if path and not writes_jar:
         message = (
-            f"--output_executable_path={path}: SQL jobs are written as jars, and this pipeline is "
-            "none; leave it out"
+            f"--output_executable_path={path}: SQL jobs and change_log are written as jars, and "
+            "this pipeline is neither; leave it out"
         )
         raise FlagError(message)
 

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline_io.spanner_stream_records import text_of
+from pipelines.logs import print_lines
 from pipelines.spanner_changes_options import JOB
 from pipelines.spanner_changes_run import Reading
 from pipelines.summary_file import keep_summary, summary_path
@@ -69,5 +70,4 @@ def tell(console: Console, reading: Reading, seconds: float) -> None:
     ]
     if reading.dead_letters:
         lines.append(f"dead letters: {config.job.dead_letter_place}, with their reasons")
-    for line in lines:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+    print_lines(console, lines)

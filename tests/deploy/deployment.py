@@ -13,6 +13,7 @@ from tests.pipelines.live.expected import Change
 from tests.pipelines.live.received import Received
 from tests.stack.beam_java import PART as BEAM_JAVA
 from tests.stack.flink_cluster import FlinkCluster
+from tests.stack.flink_configuration import slots
 from tests.stack.installing import install
 from tests.stack.servers import FlinkHome, Kafka, Registry
 from tests.stack.stack import silent
@@ -22,7 +23,6 @@ RECOVERY_SECONDS = 240
 """After a kill, on a machine that is busy with other tests; a quiet one takes about 20."""
 CHECKPOINTING_MILLIS = 2_000
 MOST_TASK_MANAGERS = 2
-"""With a slot each."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +179,7 @@ class Servers:
             f"--dead_letters={folder / 'dead_letters.jsonl'}",
             f"--checkpointing_interval={CHECKPOINTING_MILLIS}",
             f"--lag_group={lag_group(mark)}",
-            f"--parallelism={MOST_TASK_MANAGERS}",
+            f"--parallelism={MOST_TASK_MANAGERS * slots()}",
         ]
 
 

@@ -11,6 +11,7 @@ from pipelines.aml import SCRIPT
 from tests.deploy.deployment import Deployment
 from tests.deploy.steady_load import SteadyLoad
 from tests.stack.flink_cluster import JOB_MANAGER
+from tests.stack.flink_configuration import slots
 
 pytestmark = pytest.mark.xdist_group("flink_cluster_changes")
 
@@ -24,7 +25,7 @@ def test_a_second_task_manager_that_joins_and_leaves_rescales_the_job_and_loses_
     deployment: Deployment,
 ) -> None:
     cluster, rest = deployment.cluster, deployment.cluster.rest
-    assert rest.parallelism() == 1
+    assert rest.parallelism() == slots()
     received = deployment.received
     with SteadyLoad(deployment.bank):
         deployment.wait_for_changes_after(time.time())
@@ -35,9 +36,9 @@ def test_a_second_task_manager_that_joins_and_leaves_rescales_the_job_and_loses_
             if leaves:
                 cluster.processes.remove(SECOND)
             cluster.wait_until(
-                lambda: rest.works() and rest.parallelism() == task_managers,  # noqa: B023
+                lambda: rest.works() and rest.parallelism() == task_managers * slots(),  # noqa: B023
                 RESCALE_SECONDS,
-                f"the job was not rescaled to {task_managers}",
+                f"the job was not rescaled to {task_managers} task managers",
             )
             assert rest.restored() > 0
             deployment.wait_for_changes_after(time.time())

@@ -141,9 +141,9 @@ def test_what_a_jar_cannot_do_is_refused(flags: tuple[str, ...], told: str) -> N
         prepare_options(options, follow=True, writes_jar=True)
 
 
-def test_a_pipeline_that_is_no_sql_job_refuses_to_become_a_jar() -> None:
+def test_a_pipeline_that_makes_no_jars_refuses_to_become_a_jar() -> None:
     options = parse_options([*FLINK, "--output_executable_path=job.jar"])
-    with pytest.raises(FlagError, match=r"SQL jobs are written as jars, and this pipeline is none"):
+    with pytest.raises(FlagError, match=r"and this pipeline is neither; leave it out"):
         prepare_options(options, follow=True)
 
 

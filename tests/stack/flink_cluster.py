@@ -19,6 +19,7 @@ from tests.stack.flink_configuration import (
     LOGGING,
     Ports,
     java_options,
+    slots,
     write_configuration,
     write_zookeeper,
 )
@@ -112,6 +113,7 @@ class FlinkCluster:
             f"--expansion_service={self.java_address}",
             f"--java_worker_pool={self.java_address}",
             f"--environment_config={self.python_address}",
+            f"--sdk_worker_parallelism={slots()}",
             "--java_batches",
         )
         run([sys.executable, "-m", *arguments, *flags], environment=environment, folder=ROOT)

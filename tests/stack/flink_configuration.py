@@ -30,7 +30,6 @@ _MEMORY = {
     "taskmanager.memory.jvm-overhead.min": "128m",
     "taskmanager.memory.jvm-overhead.max": "128m",
     "taskmanager.cpu.cores": 1,
-    "taskmanager.numberOfTaskSlots": 1,
 }
 _LOOPBACK = dict.fromkeys(
     (
@@ -86,6 +85,11 @@ class Ports:
 def java_options() -> list[str]:
     """What every JVM of Flink is started with."""
     return str(_shipped()["env.java.opts.all"]).split()
+
+
+def slots() -> int:
+    """Of a task manager."""
+    return int(_shipped()["taskmanager.numberOfTaskSlots"])
 
 
 def write_zookeeper(folder: Path, ports: Ports) -> Path:
