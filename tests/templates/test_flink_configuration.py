@@ -60,7 +60,7 @@ def test_what_flink_does_not_know_is_found(libraries: list[Path], tmp_path: Path
     path = tmp_path / "config.yaml"
     text = path.read_text(encoding="utf-8")
     for old, new in (
-        ("scheduler-mode:", "scheduler.mode:"),
+        ("jobmanager.scheduler:", "jobmanager.planner:"),
         ("heartbeat.timeout: 30000", "heartbeat.timeout: 30s"),
         ("taskmanager.memory.process.size: 3500m", "taskmanager.memory.process.size: 900m"),
     ):
@@ -71,7 +71,7 @@ def test_what_flink_does_not_know_is_found(libraries: list[Path], tmp_path: Path
         unknown(libraries, tmp_path), key=lambda line: ("w", "u", "m").index(line[0])
     )
     assert wrong_value.startswith("wrong value of heartbeat.timeout")
-    assert key == "unknown key scheduler.mode"
+    assert key == "unknown key jobmanager.planner"
     assert memory.startswith("memory does not fit")
 
 
