@@ -40,6 +40,8 @@ BUSY_CODES = frozenset(
         _E._TRANSPORT,  # noqa: SLF001
         _E._ALL_BROKERS_DOWN,  # noqa: SLF001
         _E._WAIT_COORD,  # noqa: SLF001
+        # "No leaders found": of all the partitions that were asked for, as a broker starts.
+        _E._NOENT,  # noqa: SLF001
     }
 )
 """What passes by itself: elections, coordinators that load, topics that were just made."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import types
+from concurrent.futures import Future
 from typing import Any
 
 import confluent_kafka
@@ -12,7 +13,7 @@ import pytest
 from pipeline_io import kafka_admin
 from pipeline_io.kafka_admin import KafkaAdmin, admin_of, kept_admins
 from pipeline_io.kafka_cluster import KafkaCluster
-from pipeline_io.kafka_errors import KafkaAccessError, KafkaUnavailable
+from pipeline_io.kafka_errors import KafkaAccessError, KafkaError, KafkaUnavailable
 
 CLUSTER = KafkaCluster("127.0.0.1:1", {"client.id": "one"})
 SAME = KafkaCluster("127.0.0.1:1", {"client.id": "one"})
@@ -53,6 +54,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Client]:
 
     monkeypatch.setattr(kafka_admin, "AdminClient", make)
     monkeypatch.setattr(kafka_admin, "START_SECONDS", 0.05)
+    monkeypatch.setattr(kafka_admin, "_PAUSE_SECONDS", 0.001)
     return clients
 
 
@@ -115,3 +117,29 @@ def test_a_client_whose_connection_failed_is_not_asked_again(made: list[Client])
         with pytest.raises(KafkaUnavailable, match="no answer"):
             admin_of(CLUSTER).topics()
     assert len(made) == 2
+
+
+def answered(code: int | None) -> Future[int]:
+    future: Future[int] = Future()
+    if code is None:
+        future.set_result(7)
+    else:
+        future.set_exception(confluent_kafka.KafkaException(confluent_kafka.KafkaError(code)))
+    return future
+
+
+@pytest.mark.parametrize("code", sorted(kafka_admin.BUSY_CODES))
+def test_a_cluster_that_is_busy_or_has_no_leaders_yet_is_asked_again(code: int) -> None:
+    answers = iter([code, code, None])
+    admin = KafkaAdmin(CLUSTER, seconds=30)
+    assert admin.ask("the offsets of", lambda: {"a": answered(next(answers))}) == {"a": 7}
+    assert next(answers, "none left") == "none left"
+
+
+def test_what_does_not_pass_by_itself_is_told_at_once() -> None:
+    answers = iter([REFUSED, None])
+    with pytest.raises(KafkaError, match="the offsets of a"):
+        KafkaAdmin(CLUSTER, seconds=30).ask(
+            "the offsets of", lambda: {"a": answered(next(answers))}
+        )
+    assert next(answers, "none left") is None

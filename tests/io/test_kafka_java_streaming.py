@@ -70,7 +70,7 @@ FLINK_FLAGS = (
 def test_flink_loses_nothing_whatever_is_killed(
     kafka: Kafka, beam_java: BeamJava, fresh_flink: Flink, topic: Topics, tmp_path: Path
 ) -> None:
-    flink, total = fresh_flink, 60_000
+    flink, total = fresh_flink, 150_000
     name = topic(PARTITIONS)
     produce(kafka.brokers, name, PARTITIONS, range(total))
     with worker_pool(tmp_path) as pool:
