@@ -14,7 +14,6 @@ in one form whatever the connector's settings are, the order key, the event id. 
 from __future__ import annotations
 
 import dataclasses
-import gc
 import re
 import sys
 import time
@@ -39,6 +38,7 @@ from pipelines.command import run_command
 from pipelines.dead_letter_sinks import check_place, write_dead_letters
 from pipelines.flink_jar import check_jar_goes_on, job_jar_path, told_of_jar, write_job_jar
 from pipelines.follow import follow, until_stopped
+from pipelines.garbage import few_collections
 from pipelines.java_reader import java_transforms
 from pipelines.lag_group import ask_for_lag_group, check_lag_group, commit_step
 from pipelines.metrics_told import told_metrics
@@ -163,10 +163,7 @@ def run(options: PipelineOptions) -> None:
             write_job_jar(job.built(sources), options, jar, source_name)
             logs.say(console, told_of_jar(jar))
             return
-        # What was imported stays: without this each full collection walks all of it again.
-        gc.collect()
-        gc.freeze()
-        with shown(console):
+        with few_collections(), shown(console):
             if config.job.follow and runner.streams:
                 result = job.start(sources)
                 with watched(watchdog_of(result, options, sources)):
@@ -177,7 +174,6 @@ def run(options: PipelineOptions) -> None:
                 return
             result = job.run_to_end(sources)
     finally:
-        gc.unfreeze()
         log.close()
         RUNS.drop(job.token)
     seconds = time.monotonic() - started

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import sys
 import time
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from pipelines.encryption_options import check_keys
 from pipelines.flink_jar import check_jar_goes_on, job_jar_path, told_of_jar, write_job_jar
 from pipelines.flink_jar_secrets import check_jar_secrets
 from pipelines.follow import FLINK_GOES_ON, follow, until_stopped
+from pipelines.garbage import few_collections
 from pipelines.job_pipeline import build
 from pipelines.lag_group import ask_for_lag_group, check_lag_group
 from pipelines.lookups import check_lookup_texts, check_lookups, describe_lookup
@@ -195,12 +195,8 @@ def _run_job(
         logs.say(console, told_of_jar(jar))
         return
     started = time.monotonic()
-    # What was imported stays: without this each full collection walks all of it again, which was
-    # an eighth of a job's time.
-    gc.collect()
-    gc.freeze()
     if config.follow:
-        with shown(console):
+        with few_collections(), shown(console):
             if runner.streams:
                 result = ready.start(sources)
                 with watched(watchdog_of(result, options, sources)):
@@ -208,7 +204,7 @@ def _run_job(
             else:
                 follow(ready, sources)
         return
-    with shown(console):
+    with few_collections(), shown(console):
         result = ready.run_to_end(sources)
     seconds = time.monotonic() - started
     statements = counts_of(result, plan)
