@@ -31,6 +31,7 @@ class Engine:
         does: workloads that it is measured with.
         cannot: why it has no figures for others.
         lives: whether its latency is measured.
+        repeats: of its runs at most; None is as many as of the others.
         warms: whether servers in Java work for it that stay: its first run is not counted.
     """
 
@@ -42,6 +43,7 @@ class Engine:
     cannot: Mapping[Workload, str] = dataclasses.field(default_factory=dict)
     lives: bool = True
     warms: bool = False
+    repeats: int | None = None
 
 
 ENGINES = (
@@ -67,7 +69,7 @@ ENGINES = (
         lives=False,
         warms=True,
     ),
-    Engine("per-record", "Beam, record by record", Dialect.OURS, lives=False),
+    Engine("per-record", "Beam, record by record", Dialect.OURS, lives=False, repeats=1),
 )
 
 

@@ -173,8 +173,11 @@ class Comparison:
         for name in names:
             if BY_NAME[name].warms:
                 self._try(workload, name, functools.partial(backlog, name, topic, records))
-        for _ in range(self.plan.repeats):
+        for repeat in range(self.plan.repeats):
             for name in names:
+                most = BY_NAME[name].repeats
+                if most is not None and repeat >= most:
+                    continue
                 start = functools.partial(backlog, name, few, FEW_RECORDS)
                 if (begun := self._try(workload, name, start)) is not None:
                     self.results.starts.append(Run.of(workload, name, begun))

@@ -24,7 +24,6 @@ from tests.benchmarks.flink_sql import flink_sql
 from tests.benchmarks.flink_tables import page_section
 from tests.benchmarks.live_speed import chosen, say
 from tests.benchmarks.page import machine, write_section
-from tests.stack.jdk import JVM
 from tests.stack.servers import Postgres
 from tests.stack.session import session
 
@@ -36,8 +35,6 @@ PLOT = "benchmarks-flink.svg"
 def measure(plan: Plan, settings: dict[str, str]) -> Results:
     """Runs the plan. Raises StackError, OtherRows, JobFailed."""
     described = machine()
-    # Before any server starts: Flink SQL's JVM has Java's own choices as well.
-    os.environ[JVM] = "own"
     needs = {"kafka", "registry"}
     needs |= {need for one in ENGINES if one.name in plan.engines for need in one.needs}
     if Workload.LOOKUP.value in plan.workloads:

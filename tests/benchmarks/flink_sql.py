@@ -1,8 +1,8 @@
 """Flink SQL for comparison: a JVM of its own with a MiniCluster that runs script after script.
 
 The driver in Java (java/kamiflow/bench/FlinkSql.java) takes commands by its standard input, so that
-jobs find a JVM that is warm. Unlike the servers of the stack it has Java's own choice of compiler
-and collector.
+jobs find a JVM that is warm. It has Java's own compilers: with the one of the stack's servers it
+needs twice the CPU.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ FLINK = "2.3.0"
 HEAP_MEGABYTES = 2048
 NAME = "flink-sql (java)"
 """Of the process, in what is told."""
+
+FASTEST = ("-XX:+UseSerialGC",)
+"""On two cores Flink SQL needs a sixth less CPU so than with G1, Java's own choice there."""
 
 START_SECONDS = 120.0
 SETTINGS = {
@@ -111,6 +114,7 @@ class FlinkSql:
         arguments = (
             str(java(JAVA)),
             f"-Xmx{HEAP_MEGABYTES}m",
+            *FASTEST,
             *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED),
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.log.org.apache.flink.metrics=error",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.benchmarks.flink_cancel import end_jobs
 from tests.benchmarks.live_processes import Usage, Watched
 from tests.stack.servers import BeamJava, Flink, Prism
 from tests.stack.session import Session
@@ -19,6 +20,7 @@ from tests.stack.session import Session
 RUNNERS = ("direct", "prism", "flink")
 NEEDS = {"direct": (), "prism": ("prism",), "flink": ("flink", "beam_java")}
 
+FLINK = "flink (java)"
 STOP_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _LAST_LINES = 15
@@ -63,7 +65,7 @@ def runner(name: str, stack: Session) -> Runner:
         "--parallelism=1",
         "--follow",
     )
-    pids = {"flink (java)": flink.pids()["flink"], "KafkaIO (java)": java.pids()["beam_java"]}
+    pids = {FLINK: flink.pids()["flink"], "KafkaIO (java)": java.pids()["beam_java"]}
     return Runner(name, flags, pids, ends=False)
 
 
@@ -154,3 +156,5 @@ def started(runner: Runner, script: Path) -> Iterator[Job]:
         yield job
     finally:
         job.kill()
+        if FLINK in runner.servers:
+            end_jobs(runner.servers[FLINK])

@@ -25,15 +25,8 @@ _FOLDERS = (
 )
 
 
-JVM = "KAMIFLOW_STACK_JVM"
-"""`own` in the environment lets servers have Java's own compiler and collector: what benchmarks
-compare must not be slowed down."""
-
-
 def small_jvm(heap_megabytes: int) -> tuple[str, ...]:
     """Options for a server that starts quickly and leaves memory and cores to the others."""
-    if os.environ.get(JVM) == "own":
-        return (f"-Xmx{heap_megabytes}m",)
     return (
         f"-Xmx{heap_megabytes}m",
         "-XX:+UseSerialGC",
