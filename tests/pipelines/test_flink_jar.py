@@ -143,7 +143,8 @@ def test_what_a_jar_cannot_do_is_refused(flags: tuple[str, ...], told: str) -> N
 
 def test_a_pipeline_that_makes_no_jars_refuses_to_become_a_jar() -> None:
     options = parse_options([*FLINK, "--output_executable_path=job.jar"])
-    with pytest.raises(FlagError, match=r"and this pipeline is neither; leave it out"):
+    told = r"SQL jobs and change_log are written as jars, and this pipeline is neither; leave it"
+    with pytest.raises(FlagError, match=told):
         prepare_options(options, follow=True)
 
 
