@@ -31,6 +31,7 @@ SOURCE = (
     Setting("schema.name.adjustment.mode", "avro", "a prefix or schema with - has a name in Avro"),
     Setting("event.processing.failure.handling.mode", "fail", "a change that cannot be read stops"),
     Setting("errors.tolerance", "none", "a change that cannot be written stops"),
+    Setting("errors.retry.timeout", "300000", "a registry that is away is asked for five minutes"),
     Setting("errors.log.enable", "true", "the worker's log says at which record it stopped"),
     Setting("errors.log.include.messages", "false", "rows have no place in logs"),
     Setting(
@@ -70,6 +71,14 @@ BINLOG = (
         "a table that is added later is known already",
     ),
     Setting("connect.keep.alive", "true", "a connection that is cut is noticed"),
+    # MySqlErrorHandler and MariaDbErrorHandler of Debezium 3.1 to 3.5 ask whether null can be
+    # tried again (dbz#2611), so each lost connection would end the task.
+    Setting(
+        "internal.custom.retriable.exception",
+        r"(?s).*(Failed to read (next byte|remaining )|Communications link failure|"
+        r"Connection (refused|reset|timed out)|Read timed out|Broken pipe|Socket (is )?closed).*",
+        "a connection that is cut is opened again; Debezium 3.1 to 3.5 ends the task at it",
+    ),
 )
 POSTGRESQL = (
     Setting("plugin.name", "pgoutput", "the server brings it"),
@@ -90,6 +99,7 @@ SINK = (
     Setting("quote.identifiers", "true", "names keep their case, and reserved words are names"),
     Setting("use.time.zone", "UTC", "Debezium's times are in UTC"),
     Setting("errors.tolerance", "none", "a record that cannot be written stops"),
+    Setting("errors.retry.timeout", "300000", "a registry that is away is asked for five minutes"),
     Setting("errors.log.enable", "true", "the worker's log says at which record it stopped"),
     Setting("errors.log.include.messages", "false", "rows have no place in logs"),
     Setting(

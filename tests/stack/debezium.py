@@ -27,6 +27,8 @@ COMMON = {
     # A task that lost its database tries again soon, and for long.
     "errors.max.retries": "-1",
     "retriable.restart.connector.wait.ms": "500",
+    # So does one whose registry does not answer.
+    "errors.retry.timeout": "120000",
 }
 
 # Both servers send their logs only after the connector has read the tables.

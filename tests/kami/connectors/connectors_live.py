@@ -35,12 +35,13 @@ class LiveConnectors:
         self.prefix = fresh_name("kami")
         self._path = folder / "connectors.yaml"
         self._connect, self._kafka, self._registry = connect, kafka, registry
+        self.registry_url = registry.url
 
     def write(self, *definitions: dict[str, Any]) -> None:
         """Writes the file."""
         file = {
             "connect": {"url": self._connect.url, "owns": [f"{self.prefix}*"]},
-            "registry": {"url": self._registry.url},
+            "registry": {"url": self.registry_url},
             "kafka": {"brokers": self._kafka.brokers},
             "topics": {"partitions": 1, "replication": 1},
             "connectors": list(definitions),

@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 
 from kami import connectors_health
-from tests.kami.connectors.connectors_live import SIGNALS, LiveConnectors, of_database, until
+from tests.kami.connectors.connectors_live import (
+    PATIENCE_SECONDS,
+    SIGNALS,
+    LiveConnectors,
+    of_database,
+    until,
+)
+from tests.kami.connectors.registry_behind import Gateway
 from tests.stack.databases import Database
-from tests.stack.servers import Connect, Kafka, Registry
+from tests.stack.servers import Connect, Kafka, MySql, Registry
 from tests.stack.topics import Topics
 
 APPLY = ("apply", "--send-secrets")
@@ -71,6 +78,51 @@ def test_mysqls_rows_come_and_a_new_tables_rows_too(
     assert (read["op"], read["after"]["id"]) == ("r", 7)
     database.execute("TRUNCATE orders")
     assert [change["op"] for change in live.changes(topic, 2)] == ["r", "t"]
+
+
+@pytest.mark.slow
+def test_a_connector_of_a_mysql_that_is_soon_back_goes_on(
+    mysql: MySql, mysql_database: Database, live: LiveConnectors
+) -> None:
+    database, name = mysql_database, f"{live.prefix}-shop"
+    database.execute("CREATE TABLE orders (id INT PRIMARY KEY)", "INSERT INTO orders VALUES (1)")
+    # The server must be back by then, on a busy machine too.
+    after = {"retriable.restart.connector.wait.ms": "20000"}
+    live.write(of_database(database, name, "mysql", tables=["orders"], config=after))
+    assert live.rows(*APPLY)[0]["state"] == "RUNNING"
+    topic = f"{name}.{database.name}.orders"
+    assert len(live.changes(topic, 1)) == 1
+
+    with mysql.stopped():
+        pass
+    database.execute("INSERT INTO orders VALUES (2)")
+
+    assert [change["after"]["id"] for change in live.changes(topic, 2)] == [1, 2]
+    assert live.rows("status")[0]["state"] == "RUNNING"
+
+
+def test_a_registry_that_is_away_is_asked_again(
+    postgres_database: Database, live: LiveConnectors, registry: Registry
+) -> None:
+    gateway = Gateway(registry.url)
+    with gateway.serving():
+        live.registry_url = gateway.url
+        database, name = postgres_database, f"{live.prefix}_app"
+        table = "CREATE TABLE orders (id INT PRIMARY KEY)"
+        database.execute(table, "INSERT INTO orders VALUES (1)")
+        live.write(of_database(database, name, "postgresql", tables=["public.orders"]))
+        assert live.rows(*APPLY)[0]["state"] == "RUNNING"
+        topic = f"{name}.public.orders"
+        assert len(live.changes(topic, 1)) == 1
+
+        gateway.away.set()
+        # What changes a table makes its records' schema anew.
+        database.execute("ALTER TABLE orders ADD note INT", "INSERT INTO orders VALUES (2, 3)")
+        assert gateway.refused.wait(PATIENCE_SECONDS)
+        gateway.away.clear()
+
+        assert live.changes(topic, 2)[1]["after"] == {"id": 2, "note": 3}
+        assert live.rows("status")[0]["state"] == "RUNNING"
 
 
 def test_postgresqls_rows_come_of_the_named_tables_alone(

@@ -19,7 +19,9 @@ MARKS = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end of settings -->)",
 
 
 def table_of(settings: tuple[Setting, ...]) -> str:
-    rows = [f"| `{key}` | `{value}` | {why} |" for key, value, why in settings]
+    # A pipe ends a cell, within a code span as well.
+    escaped = [(key, value.replace("|", r"\|"), why) for key, value, why in settings]
+    rows = [f"| `{key}` | `{value}` | {why} |" for key, value, why in escaped]
     return "\n".join(("| setting | value | why |", "|---|---|---|", *rows)) + "\n"
 
 
