@@ -26,10 +26,6 @@ from pipeline_io.secrets import SecretError
 
 POLL_SECONDS = 1
 """KafkaIO hands over nothing before it has waited this long for records: its least."""
-LONGEST_DISCOVERY_SECONDS = 30
-"""Between two looks for new partitions. On Flink a read was seen to stand still from its start to
-the next look, with complete checkpoints (once in some ten starts after others had ended): 300 s of
-silence at the usual interval. A look asks the broker one question."""
 KAFKA_IO_POLL_SECONDS = 2
 """Its default, which counts as not set."""
 
@@ -145,7 +141,7 @@ class KafkaIORead:
         seconds = self.source.discovery_seconds
         if seconds is None or self.stop_after is not None or self.event_time:
             return None
-        return min(LONGEST_DISCOVERY_SECONDS, max(1, round(seconds)))
+        return max(1, round(seconds))
 
 
 def _reset(source: KafkaSource) -> str:

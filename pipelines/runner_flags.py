@@ -90,6 +90,12 @@ FLINK_FLAGS: tuple[tuple[str, type, str], ...] = (
     ("max_bundle_size", int, "Flink: elements after which a bundle ends."),
     ("checkpoint_timeout_millis", int, "Flink: milliseconds after which a checkpoint is given up."),
     ("number_of_execution_retries", int, "Flink: how often a failed job is started again."),
+    (
+        "finish_bundle_before_checkpointing",
+        bool,
+        "Flink: hand on what a step has made before a checkpoint. Always set: else it waits for "
+        "the step's next bundle, and the first one may have none.",
+    ),
     ("savepoint_path", str, "Flink: the checkpoint or savepoint to go on from."),
     ("state_backend_storage_path", str, "Flink: where checkpoints are kept."),
     ("externalized_checkpoints_enabled", bool, "Flink: keep checkpoints. Always set."),

@@ -238,6 +238,9 @@ def _prepare_flink(options: PipelineOptions, *, follow: bool) -> None:
         {
             "checkpointing_interval": CHECKPOINTING_MILLIS,
             "max_bundle_time_mills": MAX_BUNDLE_MILLIS,
+            # A checkpoint ends the bundle that is open, and keeps what it has made for the next
+            # one. The step that begins the read has no next one: the job would stand still.
+            "finish_bundle_before_checkpointing": True,
             "externalized_checkpoints_enabled": True,
             "retain_externalized_checkpoints_on_cancellation": True,
         },

@@ -29,6 +29,7 @@ LEFT_OUT = {
     "max_bundle_size": _FLINK,
     "checkpoint_timeout_millis": _FLINK,
     "number_of_execution_retries": _FLINK,
+    "finish_bundle_before_checkpointing": _FLINK,
     "savepoint_path": _FLINK,
     "java_worker_pool": _FLINK,
     "state_backend_storage_path": _FLINK,

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.benchmarks.flink_cancel import end_jobs
 from tests.benchmarks.live_processes import Usage, Watched
+from tests.stack.flink_cancel import end_jobs
 from tests.stack.servers import BeamJava, Flink, Prism
 from tests.stack.session import Session
 

@@ -15,12 +15,7 @@ from confluent_kafka import Producer
 
 from pipeline_io.kafka_cluster import KafkaCluster
 from pipeline_io.kafka_errors import KafkaConfigError
-from pipeline_io.kafka_java import (
-    LONGEST_DISCOVERY_SECONDS,
-    JavaTransforms,
-    KafkaIORead,
-    ReadTopicsWithKafkaIO,
-)
+from pipeline_io.kafka_java import JavaTransforms, KafkaIORead, ReadTopicsWithKafkaIO
 from pipeline_io.kafka_source import KafkaSource, Start, StartMode, Uncommitted
 from pipeline_io.record_schema import RECORD_SCHEMA
 from tests.stack.servers import BeamJava, Kafka
@@ -60,7 +55,7 @@ def test_a_pattern_needs_the_projects_java() -> None:
 
 def test_a_read_by_event_time_does_not_look_for_partitions() -> None:
     looking = source(discovery_seconds=300.0)
-    assert KafkaIORead(looking).discovery_seconds == LONGEST_DISCOVERY_SECONDS == 30
+    assert KafkaIORead(looking).discovery_seconds == 300
     assert KafkaIORead(source(discovery_seconds=12.0)).discovery_seconds == 12
     # Beam's Watch would hold the watermark back, and no window would ever end.
     assert KafkaIORead(looking, event_time=True).discovery_seconds is None

@@ -61,6 +61,7 @@ FLINK_FLAGS = (
     "--parallelism=1",
     "--checkpointing_interval=500",
     "--max_bundle_time_mills=200",
+    "--finish_bundle_before_checkpointing",
     "--externalized_checkpoints_enabled",
     "--retain_externalized_checkpoints_on_cancellation",
 )

@@ -65,6 +65,7 @@ def test_the_jar_holds_what_flinks_entry_class_looks_for(tmp_path: Path) -> None
     assert options["beam:option:job_name:v1"] == "screening"
     assert options["beam:option:flink_master:v1"] == "[auto]"
     assert options["beam:option:checkpointing_interval:v1"] == "10000"
+    assert options["beam:option:finish_bundle_before_checkpointing:v1"] is True
     assert options["beam:option:streaming:v1"] is True
 
 

@@ -20,7 +20,7 @@ class NoAnswer(StackError):
 
 
 class FlinkRest:
-    """One cluster with one job.
+    """One cluster, with one job for all but `cancel`.
 
     Args:
         port: of this machine.
@@ -34,24 +34,33 @@ class FlinkRest:
 
         body: of a POST; without one it is a GET.
         """
+        if body is None:
+            return self._send("GET", path)
+        return self._send("POST", path, json.dumps(body))
+
+    def _send(self, method: str, path: str, body: str | None = None) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_ANSWER_SECONDS)
         try:
-            if body is None:
-                connection.request("GET", path)
-            else:
-                headers = {"Content-Type": "application/json"}
-                connection.request("POST", path, json.dumps(body), headers)
+            headers = {} if body is None else {"Content-Type": "application/json"}
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
             text = response.read().decode()
-        except (OSError, http.client.HTTPException) as error:
+            if response.status < http.client.BAD_REQUEST:
+                return json.loads(text)
+        except (OSError, http.client.HTTPException, ValueError) as error:
             message = f"the job manager does not answer {path}: {error}"
             raise NoAnswer(message) from error
         finally:
             connection.close()
-        if response.status >= http.client.BAD_REQUEST:
-            message = f"the job manager answers {path} with {response.status}: {text[:500]}"
-            raise NoAnswer(message)
-        return json.loads(text)
+        message = f"the job manager answers {path} with {response.status}: {text[:500]}"
+        raise NoAnswer(message)
+
+    def cancel(self) -> int:
+        """Asks every job to end; how many there are. Raises NoAnswer."""
+        jobs = self.ask("/jobs/overview")["jobs"]
+        for job in jobs:
+            self._send("PATCH", f"/jobs/{job['jid']}?mode=cancel")
+        return len(jobs)
 
     def job(self) -> dict[str, Any] | None:
         """The job's overview; None where there is none, or nobody who could say."""

@@ -105,8 +105,7 @@ SOURCE_OPTIONS = (
     ),
     Option(
         "scan.topic-partition-discovery.interval",
-        "how often to look for new partitions and topics, on Flink and Dataflow at least each "
-        "30 s; '0 s' is never",
+        "how often to look for new partitions and topics; '0 s' is never",
         read=duration,
         default=300.0,
     ),

@@ -11,10 +11,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+from tests.stack.flink_rest import FlinkRest, NoAnswer
 
 _LISTENS = "0A"
-_SECONDS = 10.0
 _PATIENCE_SECONDS = 60.0
 
 
@@ -34,14 +33,10 @@ def listening_ports(pid: int) -> Iterator[int]:
 def cancel_jobs(pid: int) -> int:
     """Cancels all jobs that the Flink runs, each of which has a REST server; their number."""
     cancelled = 0
-    with httpx.Client(timeout=_SECONDS) as client:
-        for port in listening_ports(pid):
-            address = f"http://127.0.0.1:{port}/jobs"
-            # Other ports speak gRPC, and a server ends with its job.
-            with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
-                for job in client.get(f"{address}/overview").json()["jobs"]:
-                    client.patch(f"{address}/{job['jid']}", params={"mode": "cancel"})
-                    cancelled += 1
+    for port in listening_ports(pid):
+        # Other ports speak gRPC, and a server ends with its job.
+        with contextlib.suppress(NoAnswer):
+            cancelled += FlinkRest(port).cancel()
     return cancelled
 
 
