@@ -34,6 +34,9 @@ class Job:
     engine: str
 
 
+ONE_PROCESS = ("direct", "prism")
+"""Engines whose Python is one process, whatever the cores: its statement runs on little more than
+one of them."""
 JOBS = (
     Job("Kafka to JSON, DirectRunner", "json", "direct"),
     Job("Kafka to JSON, Prism", "json", "prism"),
@@ -93,6 +96,11 @@ def sizes(measured: Sequence[tuple[Job, Cost]]) -> list[str]:
     for rate in RATES:
         for job, cost in measured:
             needed = cores(rate, cost.cpu_a_million)
+            if needed > 1 and job.engine in ONE_PROCESS:
+                rows.append(
+                    (f"{rate:,}", job.told, *("more than its one process does", "", "", ""))
+                )
+                continue
             # What one partition did, and no more than a core's plan.
             of_one = min(cost.per_second * PLANNED, MILLION / cost.cpu_a_million)
             partitions = max(needed, math.ceil(rate / of_one))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests.benchmarks.capacity import PAGE, cores, found, sizes, workers
@@ -40,6 +42,14 @@ def test_partitions_are_no_fewer_than_what_one_did_allows() -> None:
     assert cells == [
         *("1,000,000", "Kafka to JSON, Flink with KafkaIO", "20", "34", "10", "5"),
     ]
+
+
+def test_a_runner_of_one_process_is_not_said_to_use_more_cores_than_it_can() -> None:
+    runs = [dataclasses.replace(one, engine="direct") for one in (*RESULTS.starts, *RESULTS.runs)]
+    direct = Results(starts=runs[:1], runs=runs[1:])
+    ten, hundred, million = (row.split("|")[3].strip() for row in sizes(found(direct))[2:])
+    assert ten == "1"
+    assert hundred == million == "more than its one process does"
 
 
 @pytest.mark.parametrize("section", ["workers", "sizes"])

@@ -43,8 +43,9 @@ SERVICE_FILE = "META-INF/services/org.apache.beam.sdk.expansion.ExternalTransfor
 _CHANNELS = "org.apache.beam.vendor.grpc.v1p69p0.io.grpc.internal.ManagedChannelOrphanWrapper"
 # Records leave the Java worker after this time at the latest, and not only with their bundle,
 # which KafkaIO holds open for as long as it polls.
+DATA_BUFFER_TIME_LIMIT = "--experiments=data_buffer_time_limit_ms=100"
 WORKER_OPTIONS = (
-    "--experiments=data_buffer_time_limit_ms=100",
+    DATA_BUFFER_TIME_LIMIT,
     # Beam leaves the channel open that asks for a worker's provisions, and logs it as an error.
     f'--sdkHarnessLogLevelOverrides={{"{_CHANNELS}":"OFF"}}',
 )

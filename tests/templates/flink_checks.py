@@ -12,6 +12,7 @@ import yaml
 from kami.lag_metrics import METRICS
 from pipelines.runner_flags import JAVA_WORKER_POOL, PYTHON_WORKER_POOL
 from templates.flink.build_jar import flags_of
+from tests.stack.beam_java import DATA_BUFFER_TIME_LIMIT
 from tests.templates.container_view import Documents, by_name, files, secret_keys
 from tests.templates.dockerfile import FOLDER as TEMPLATES
 from tests.templates.hardening import quantity
@@ -145,6 +146,9 @@ def _workers(overlay: Overlay) -> Iterator[str]:
         container = overlay.taskmanager.container(f"{name}-workers")
         if container.get("restartPolicy") != "Always":
             yield f"{name}-workers are not there before Flink"
+    command = overlay.taskmanager.container("java-workers")["command"]
+    if DATA_BUFFER_TIME_LIMIT not in command:
+        yield f"java-workers are not told {DATA_BUFFER_TIME_LIMIT}, with which latency was measured"
     python = overlay.taskmanager.container("python-workers")["resources"]["requests"]
     if quantity(python["cpu"]) < processes:
         yield f"{processes} Python processes ask for {python['cpu']} CPUs"

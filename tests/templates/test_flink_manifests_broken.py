@@ -85,6 +85,8 @@ POD = "spec/template/spec"
          "keeps blob.server.port shut"),
         (changed("Deployment", "aml-taskmanager", f"{POD}/initContainers/0/restartPolicy", None),
          "python-workers are not there before Flink"),
+        (changed("Deployment", "aml-taskmanager", f"{POD}/initContainers/1/command", ["java"]),
+         "java-workers are not told --experiments=data_buffer_time_limit_ms=100"),
         (changed("Deployment", "aml-taskmanager",
                  f"{POD}/initContainers/1/ports/0/containerPort", 50009),
          "they are at 50009"),
