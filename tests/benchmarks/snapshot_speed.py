@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.benchmarks.view_speed_ask import peak_megabytes
 from tests.stack.databases import fresh_postgres_database
 from tests.stack.servers import Postgres
 from tests.stack.session import session
@@ -61,7 +62,7 @@ def take(flags: list[str]) -> None:
     figures = {
         "cpu": used.ru_utime + used.ru_stime,
         "wall": time.perf_counter() - started,
-        "megabytes": used.ru_maxrss / 1024,
+        "megabytes": peak_megabytes(),
     }
     sys.stdout.write(json.dumps(figures))
 
