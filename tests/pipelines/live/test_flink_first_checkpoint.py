@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -50,7 +49,7 @@ def test_a_checkpoint_within_the_first_bundle_holds_nothing_back(
             folder,
             {"PUBSUB_EMULATOR_HOST": pubsub_topic.address},
         )
-        received = Counter[int]()
+        received: set[int] = set()
         try:
             job.wait_until(functools.partial(_all_came, pubsub_topic, received))
         finally:
@@ -60,6 +59,6 @@ def test_a_checkpoint_within_the_first_bundle_holds_nothing_back(
         pubsub_topic.pull(100, 1)
 
 
-def _all_came(topic: PubSubTopic, received: Counter[int]) -> bool:
+def _all_came(topic: PubSubTopic, received: set[int]) -> bool:
     received.update(json.loads(message.data)["id"] for message in topic.pull(100, 0.5))
-    return set(received) == set(range(RECORDS))
+    return received == set(range(RECORDS))
