@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tests.benchmarks.growth_figures import MILLION, Growth, Measured, page_section
 from tests.benchmarks.growth_job import JobGrowth
+from tests.benchmarks.growth_pace import Pace
 from tests.benchmarks.growth_warehouse import snapshot, view_and_compaction
 from tests.benchmarks.live_speed import say
 from tests.benchmarks.page import machine, write_section
@@ -89,17 +90,20 @@ Run = Callable[[int], list[Measured]]
 @contextlib.contextmanager
 def runs(kinds: set[str], folder: Path, memory: str) -> Iterator[dict[str, Run]]:
     """What measures a size, by kind; servers run within the block."""
-    found: dict[str, Run] = {"view": lambda size: view_and_compaction(size, folder, memory)}
     with contextlib.ExitStack() as stack:
+        pace = stack.enter_context(Pace())
+        found: dict[str, Run] = {
+            "view": lambda size: view_and_compaction(size, folder, memory, pace)
+        }
         opened = stack.enter_context(session(say)) if kinds - {"view"} else None
         if opened is not None and "job" in kinds:
-            growth = JobGrowth(opened, folder)
+            growth = JobGrowth(opened, folder, pace)
             stack.callback(growth.close)
             found["job"] = growth.run
         if opened is not None and "snapshot" in kinds:
             server = opened.server("postgres", Postgres)
             made = stack.enter_context(fresh_postgres_database(server))
-            found["snapshot"] = lambda size: snapshot(size, made)
+            found["snapshot"] = lambda size: snapshot(size, made, pace)
         yield found
 
 

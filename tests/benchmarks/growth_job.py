@@ -9,6 +9,7 @@ import confluent_kafka
 
 from tests.benchmarks.growth_figures import Measured
 from tests.benchmarks.growth_load import VariedLoad, varied_records
+from tests.benchmarks.growth_pace import Pace
 from tests.benchmarks.live_jobs import JobFailed, runner, started
 from tests.benchmarks.live_script import LiveScript
 from tests.stack.databases import fresh_name
@@ -25,9 +26,10 @@ _FORGETS = {"retention.bytes": str(1 << 30), "segment.bytes": str(1 << 28)}
 class JobGrowth:
     """A topic of one partition that gets more and more records, and runs over all of them."""
 
-    def __init__(self, stack: Session, folder: Path) -> None:
+    def __init__(self, stack: Session, folder: Path, pace: Pace) -> None:
         self._stack = stack
         self._folder = folder
+        self._pace = pace
         self._kafka = stack.server("kafka", Kafka)
         self._registry = stack.server("registry", Registry).url
         self._topics = Topics(self._kafka)
@@ -57,12 +59,13 @@ class JobGrowth:
             patience = 300 + records / _SLOWEST_PER_SECOND
             used = job.end(by_itself=True, patience_seconds=patience)
         seconds = time.perf_counter() - began
+        pace = self._pace.over(seconds)
         if (written := self._end_of(sink)) != records:
             message = f"{written:,} messages of {records:,} records"
             raise JobFailed(message)
         cpu = sum(one.cpu_seconds for one in used.values())
         peak = sum(one.peak_mebibytes for one in used.values())
-        return [Measured(SERIES, records, seconds, cpu, peak)]
+        return [Measured(SERIES, records, seconds, cpu, peak, pace)]
 
     def _end_of(self, topic: str) -> int:
         consumer = confluent_kafka.Consumer(

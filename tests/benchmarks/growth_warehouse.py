@@ -13,6 +13,7 @@ from pathlib import Path
 from kami.compaction import Compactor
 from kami.warehouse import open_warehouse, table_sql
 from tests.benchmarks.growth_figures import Measured
+from tests.benchmarks.growth_pace import Pace
 from tests.benchmarks.snapshot_speed import measured as snapshot_taken
 from tests.benchmarks.view_speed import QUERIES
 from tests.benchmarks.view_speed_ask import Used, measured, peak_megabytes
@@ -31,7 +32,7 @@ FROM generate_series(1, {count}) AS i
 """
 
 
-def view_and_compaction(rows: int, folder: Path, memory: str) -> list[Measured]:
+def view_and_compaction(rows: int, folder: Path, memory: str, pace: Pace) -> list[Measured]:
     """A log of so many rows with a snapshot of a tenth: each query, then a compaction of all of
     it, each in a process of its own."""
     path = folder / f"{rows}.duckdb"
@@ -42,15 +43,15 @@ def view_and_compaction(rows: int, folder: Path, memory: str) -> list[Measured]:
         found = []
         for query, text in QUERIES.items():
             used = measured(path, text.format(view=view, id=key, code=code), memory)
-            found.append(_of(f"god view: {query}", rows, used))
-        return [*found, _of("compaction", rows, compacted(path, rows, memory))]
+            found.append(_of(f"god view: {query}", rows, used, pace))
+        return [*found, _of("compaction", rows, compacted(path, rows, memory), pace)]
     finally:
         shutil.rmtree(f"{path}.spilled", ignore_errors=True)
         path.unlink(missing_ok=True)
 
 
-def _of(series: str, size: int, used: Used) -> Measured:
-    return Measured(series, size, used.wall, used.cpu, used.megabytes)
+def _of(series: str, size: int, used: Used, pace: Pace) -> Measured:
+    return Measured(series, size, used.wall, used.cpu, used.megabytes, pace.over(used.wall))
 
 
 def compacted(path: Path, rows: int, memory: str) -> Used:
@@ -76,16 +77,17 @@ def compact(path: str, rows: int, memory: str) -> Used:
     return Used(round(wall, 3), round(cpu, 3), round(peak_megabytes()), done.archived_rows)
 
 
-def snapshot(rows: int, database: Database) -> list[Measured]:
+def snapshot(rows: int, database: Database, pace: Pace) -> list[Measured]:
     """A snapshot of a new table of so many narrow rows of PostgreSQL into a DuckDB file."""
     table = f"rows_{rows}"
     database.execute(f"CREATE TABLE {table} ({_COLUMNS})")
     try:
         database.execute(_ROWS.format(table=table, count=rows), f"ANALYZE {table}")
         used = snapshot_taken(database.url, table, 1)
+        meanwhile = pace.over(used["wall"])
     finally:
         database.execute(f"DROP TABLE {table}")
-    return [Measured("snapshot", rows, used["wall"], used["cpu"], used["megabytes"])]
+    return [Measured("snapshot", rows, used["wall"], used["cpu"], used["megabytes"], meanwhile)]
 
 
 if __name__ == "__main__":

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks.growth import Part, left, millions, why_not
 from tests.benchmarks.growth_figures import Growth, Measured, bend, page_section, trends
+from tests.benchmarks.growth_pace import Pace
 from tests.benchmarks.growth_warehouse import view_and_compaction
 
 SIZES = [1_000_000, 10_000_000, 100_000_000]
 
 
-def _series(costs: list[float], peaks: list[float]) -> list[Measured]:
+def _series(
+    costs: list[float], peaks: list[float], paces: tuple[float, float, float] = (0.02, 0.02, 0.02)
+) -> list[Measured]:
     return [
-        Measured("job", size, cost, cost, peak)
-        for size, cost, peak in zip(SIZES, costs, peaks, strict=True)
+        Measured("job", size, cost, cost, peak, pace)
+        for size, cost, peak, pace in zip(SIZES, costs, peaks, paces, strict=True)
     ]
 
 
@@ -30,6 +34,24 @@ def test_what_grows_faster_than_its_size_bends_upwards() -> None:
     assert trend.cpu == pytest.approx(100 / 90 * 9 / 9 - 1, abs=0.01)
     assert trend.is_linear is False
     assert trend.is_flat is True
+
+
+def test_a_machine_that_becomes_slower_bends_no_line() -> None:
+    (trend,) = trends(_series([1.0, 10.0, 120.0], [300.0] * 3, (0.020, 0.020, 0.024)))
+    assert trend.cpu == pytest.approx(110 / 90 - 1, abs=0.01)
+    assert trend.paced_cpu == pytest.approx(0.0)
+    assert trend.is_linear is True
+
+
+def test_a_machine_that_becomes_faster_hides_no_bend() -> None:
+    (trend,) = trends(_series([1.0, 10.0, 100.0], [300.0] * 3, (0.020, 0.020, 0.016)))
+    assert trend.cpu == pytest.approx(0.0)
+    assert trend.is_linear is False
+
+
+def test_what_grows_slower_than_its_size_is_no_fault() -> None:
+    (trend,) = trends(_series([1.0, 10.0, 60.0], [300.0] * 3))
+    assert trend.is_linear is True
 
 
 def test_memory_that_grows_is_told() -> None:
@@ -45,9 +67,9 @@ def test_two_sizes_say_nothing_about_a_line() -> None:
 
 def test_a_part_measured_again_takes_the_place_of_the_older_figures() -> None:
     growth = Growth()
-    growth.add("job 1", 60.0, [Measured("job", 1_000_000, 1.0, 1.0, 1.0)])
-    growth.add("job 10", 60.0, [Measured("job", 10_000_000, 1.0, 1.0, 1.0)])
-    growth.add("job 1", 30.0, [Measured("job", 1_000_000, 2.0, 2.0, 2.0)])
+    growth.add("job 1", 60.0, [Measured("job", 1_000_000, 1.0, 1.0, 1.0, 1.0)])
+    growth.add("job 10", 60.0, [Measured("job", 10_000_000, 1.0, 1.0, 1.0, 1.0)])
+    growth.add("job 1", 30.0, [Measured("job", 1_000_000, 2.0, 2.0, 2.0, 1.0)])
     assert [(one.size, one.seconds) for one in growth.measured] == [
         (10_000_000, 1.0),
         (1_000_000, 2.0),
@@ -92,12 +114,21 @@ def test_sizes_are_millions() -> None:
 def test_the_page_says_what_holds() -> None:
     growth = Growth({"processor": "x"}, {}, _series([1.0, 10.0, 100.0], [300.0, 300.0, 310.0]))
     text = page_section(growth)
-    assert "| job | 100 | 100.0 | 100.0 | 1.00 | 310 |" in text
-    assert "| job | +0.0% | +0.0% | yes | +3.3% | yes |" in text
+    assert "| job | 100 | 100.0 | 100.0 | 1.00 | 310 | 20.0 |" in text
+    assert "| job | +0.0% | +0.0% | +0.0% | +0.0% | yes | +3.3% | yes |" in text
 
 
 def test_a_view_is_asked_and_its_log_compacted(tmp_path: Path) -> None:
-    found = view_and_compaction(20_000, tmp_path, "1GB")
+    with Pace() as pace:
+        found = view_and_compaction(20_000, tmp_path, "1GB", pace)
     assert {one.size for one in found} == {20_000}
     assert {"god view: count", "compaction"} <= {one.series for one in found}
+    assert all(one.pace > 0 for one in found)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_pace_is_the_median_of_what_a_measurement_met() -> None:
+    clock = iter(range(100))
+    with Pace(lambda: None, 0.01, lambda: float(next(clock))) as pace:
+        time.sleep(0.1)
+        assert pace.over(0.1) == 1.0
