@@ -222,3 +222,15 @@ def commits_of_run(run: str, cluster: KafkaCluster, group: str) -> OffsetCommits
         if run not in _RUNS:
             _RUNS[run] = OffsetCommits(cluster, group)
         return _RUNS[run]
+
+
+def finish_run(run: str) -> None:
+    """Commits the last of what a run of this process has read, and is done with it.
+
+    Raises KafkaError.
+    """
+    with _RUNS_LOCK:
+        commits = _RUNS.pop(run, None)
+    if commits is not None:
+        with contextlib.closing(commits):
+            commits.commit_all()

@@ -31,8 +31,12 @@ _LOGGER = logging.getLogger(__name__)
 _E = confluent_kafka.KafkaError
 
 LINGER_SECONDS = 0.02
-"""How long a batch waits to be filled: below what people notice, and enough to fill one when there
-is a backlog."""
+"""How long a batch waits to be filled at most: below what people notice, and enough to fill one
+when there is a backlog."""
+LINGER_SHARE = 0.5
+"""The same as a share of what the batch before took to be handled: a small batch is cheap, and the
+next one should not wait longer than it is worth. 500 records a second are on time so, for some more
+CPU than with a fixed time."""
 ASK_SECONDS = 10.0
 NO_GROUP = "kamiflow"
 """The client library wants a group even where none is used."""
@@ -52,6 +56,10 @@ class Fetched(NamedTuple):
 
     batch: pa.RecordBatch | None
     positions: Positions
+
+
+def rows_of(fetched: Fetched) -> int:
+    return 0 if fetched.batch is None else fetched.batch.num_rows
 
 
 class PartitionReader:
@@ -130,14 +138,16 @@ class PartitionReader:
         Raises KafkaError: records that are gone, topics that are gone, refused access, brokers
         that stay away.
         """
+        handled = time.monotonic() - self._returned
         # A sink that takes long is no silence of the brokers.
-        self._health.skip(time.monotonic() - self._returned)
+        self._health.skip(handled)
         self._stand_at(positions)
         if not self._stands:
             time.sleep(wait_seconds)
         messages = self._consumer.consume(1, wait_seconds) if self._stands else []
         if messages and limit > 1:
-            messages += self._consumer.consume(limit - 1, LINGER_SECONDS)
+            linger = min(LINGER_SECONDS, LINGER_SHARE * handled)
+            messages += self._consumer.consume(limit - 1, linger)
         found = self._fetched(messages, positions)
         if not messages:
             waiting = [each for each in positions if not self.is_at_end(each)]

@@ -101,14 +101,19 @@ class PositionsTracker(RestrictionTracker):
         self._start = positions
         self._claimed = positions
         self._end: Positions | None = None
+        self._is_over = False
 
     def current_restriction(self) -> Positions:
         return self._start if self._end is None else self._end
 
-    def try_claim(self, position: Positions) -> bool:
-        """Claims all records before `position`, which may know more partitions than before."""
+    def try_claim(self, position: Positions | None) -> bool:
+        """Claims all records before `position`, which may know more partitions than before; None
+        claims that an endless read is over."""
         if self._end is not None:
             return False
+        if position is None:
+            self._is_over = True
+            return True
         new = by_partition(position)
         for old in self._claimed:
             now = new.get(old.key)
@@ -135,7 +140,9 @@ class PositionsTracker(RestrictionTracker):
         return RestrictionProgress(completed=completed, remaining=remaining(self._claimed) or 1)
 
     def _is_done(self) -> bool:
-        return not self._endless and all(found.is_done for found in self._claimed)
+        if self._endless:
+            return self._is_over
+        return all(found.is_done for found in self._claimed)
 
     def check_done(self) -> None:
         if self._end is None and not self._is_done():

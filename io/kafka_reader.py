@@ -16,18 +16,18 @@ from typing import Any, TypeVar
 
 import apache_beam as beam
 import pyarrow as pa
-import pyarrow.compute as pc
 from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.pvalue import PBegin, PCollection
 from apache_beam.transforms.window import TimestampedValue
-from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
 
 from pipeline_io.kafka_errors import KafkaUnavailable
+from pipeline_io.kafka_followed import followed_run
 from pipeline_io.kafka_groups import commits_of_run
 from pipeline_io.kafka_leases import READERS
-from pipeline_io.kafka_partitions import PartitionReader
+from pipeline_io.kafka_partitions import PartitionReader, rows_of
 from pipeline_io.kafka_positions import Positions, PositionsProvider, Share, shares
 from pipeline_io.kafka_source import KafkaSource
+from pipeline_io.kafka_times import timestamp_of, timestamped, watermark_millis
 from pipeline_io.kafka_topics import ReadPlan, new_partitions
 
 _LOGGER = logging.getLogger(__name__)
@@ -36,15 +36,16 @@ WAIT_SECONDS = 0.5
 """How long a bundle waits for a first record: an empty bundle costs some milliseconds."""
 BUNDLE_SECONDS = 1.0
 """How long a bundle of an endless read lasts in a backlog: sinks confirm, offsets are committed."""
+LIVE_BUNDLE_SECONDS = 0.05
+"""How long one lasts where batches are not full, since the reader has caught up: sinks confirm with
+the bundle, and at its end Beam waits for the thread that samples its states, for up to a sixth of
+what the bundle has lasted (apache_beam.runners.worker.statesampler)."""
+TURN_SECONDS = 0.05
+"""How long a bundle waits for a first record where several reads take turns in one thread."""
 BOUNDED_BUNDLE_SECONDS = 10.0
 """The same where offsets are committed at the end alone."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-
-_DAY_MILLIS = 86_400_000
-_FIRST_MILLIS = MIN_TIMESTAMP.micros // 1_000 + 1
-# The global window ends a day before the last timestamp.
-_LAST_MILLIS = MAX_TIMESTAMP.micros // 1_000 - 2 * _DAY_MILLIS
 
 
 _TO_END = beam.DoFn.RestrictionParam(PositionsProvider(endless=False))
@@ -58,6 +59,7 @@ class _Read(beam.DoFn):
 
     positions: Positions
     reader: PartitionReader
+    wait_seconds = WAIT_SECONDS
 
     def __init__(
         self,
@@ -82,20 +84,27 @@ class _Read(beam.DoFn):
             yield
 
     def batches(self, tracker: Any, seconds: float) -> Iterator[TimestampedValue[pa.RecordBatch]]:
-        """Claims and yields batches, for some seconds or until the partitions have no more.
+        """Claims and yields batches, for some seconds or until the partitions have no more; of an
+        endless read for a shorter while where batches are not full.
 
         `self.positions` follows what is claimed.
         """
-        until = time.monotonic() + seconds
+        began = time.monotonic()
+        until, live_until = began + seconds, began + LIVE_BUNDLE_SECONDS
         while not all(each.is_done for each in self.positions) and time.monotonic() < until:
-            found = self.reader.read(self.positions, self.source.batch_size, WAIT_SECONDS)
+            found = self.reader.read(self.positions, self.source.batch_size, self.wait_seconds)
             for fetched in found:
                 if not tracker.try_claim(fetched.positions):
                     return
                 self.positions = fetched.positions
                 if fetched.batch is not None:
-                    yield _timestamped(fetched.batch)
-            if not self.source.bounded and all(map(self.reader.is_at_end, self.positions)):
+                    yield timestamped(fetched.batch)
+            if self.source.bounded:
+                continue
+            is_full = sum(rows_of(each) for each in found) >= self.source.batch_size
+            if all(map(self.reader.is_at_end, self.positions)) or (
+                not is_full and time.monotonic() >= live_until
+            ):
                 return
 
 
@@ -125,6 +134,12 @@ class ReadForEver(_Read):
         tracker: Any = _FOR_EVER,
         estimator: Any = _WATERMARK,
     ) -> Iterator[Any]:
+        yield from self.bundle(element, finalizer, tracker, estimator)
+
+    def bundle(
+        self, element: Share, finalizer: Any, tracker: Any, estimator: Any
+    ) -> Iterator[TimestampedValue[pa.RecordBatch]]:
+        """Reads for a while, and leaves the rest to a later bundle."""
         with self.stand_at(element, tracker.current_restriction()):
             found = (*self.positions, *self._discovered_partitions(element))
             if found != self.positions and tracker.try_claim(found):
@@ -163,42 +178,47 @@ class ReadForEver(_Read):
         if reached is None:
             return
         reached -= int(self.source.watermark_delay_seconds * 1_000)
-        watermark = _timestamp(reached)
+        watermark = timestamp_of(reached)
         current = estimator.current_watermark()
         if current is None or watermark > current:
             estimator.set_watermark(watermark)
 
 
+class ReadUntilStopped(ReadForEver):
+    """The same for a runner in this process, which can only be told by the reader that all is read:
+    it is when the FollowedRun of the Share is stopped.
+
+    To Beam it is a bounded read, since this runner takes no other.
+    """
+
+    def __init__(
+        self,
+        source: KafkaSource,
+        wait_seconds: float,
+        make_reader: Callable[[KafkaSource], PartitionReader] = PartitionReader,
+    ) -> None:
+        super().__init__(source, make_reader)
+        self.wait_seconds = wait_seconds
+
+    def process(
+        self,
+        element: Share,
+        finalizer: Any = beam.DoFn.BundleFinalizerParam,
+        tracker: Any = _FOR_EVER,
+        estimator: Any = _WATERMARK,
+    ) -> Iterator[Any]:
+        run = followed_run(element.run)
+        if run.is_stopped:
+            tracker.try_claim(None)
+            finalizer.register(_do_nothing)
+            return
+        for batch in self.bundle(element, finalizer, tracker, estimator):
+            run.note_records()
+            yield batch
+
+
 def _do_nothing() -> None:
     pass
-
-
-def watermark_millis(positions: Positions, at_end: set[Any], now_millis: int) -> int | None:
-    """Up to when all partitions have been read, None if one has not told yet.
-
-    A partition that has been read to its end is at the present. A record from the future moves
-    nothing beyond it: it would make all that follows late.
-    """
-    reached = []
-    for each in positions:
-        if each.key in at_end:
-            reached.append(now_millis)
-        elif each.latest_millis is None:
-            return None
-        else:
-            reached.append(min(each.latest_millis, now_millis))
-    return min(reached, default=now_millis)
-
-
-def _timestamped(batch: pa.RecordBatch) -> TimestampedValue[pa.RecordBatch]:
-    """The batch at the time of its earliest record."""
-    times: Any = batch.column("timestamp").cast(pa.int64())
-    earliest = pc.min(times).as_py()
-    return TimestampedValue(batch, MIN_TIMESTAMP if earliest is None else _timestamp(earliest))
-
-
-def _timestamp(milliseconds: int) -> Timestamp:
-    return Timestamp(micros=1_000 * min(max(milliseconds, _FIRST_MILLIS), _LAST_MILLIS))
 
 
 class ReadTopics(beam.PTransform[PBegin, PCollection[pa.RecordBatch]]):
@@ -207,21 +227,44 @@ class ReadTopics(beam.PTransform[PBegin, PCollection[pa.RecordBatch]]):
     A bounded source ends where the plan does; the launcher commits its offsets afterwards
     (`kafka_topics.commit`). An endless one commits the offsets of a bundle when the runner has
     made the bundle final.
+
+    Args:
+        in_this_process: an endless read by a runner of this process, by one reader, until
+            `kafka_followed.followed_run(run)` is stopped.
+        wait_seconds: how long a bundle of such a read waits for a first record.
     """
 
-    def __init__(self, source: KafkaSource, plan: ReadPlan) -> None:
+    def __init__(
+        self,
+        source: KafkaSource,
+        plan: ReadPlan,
+        *,
+        in_this_process: bool = False,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
         super().__init__()
         self.source = source
         self.plan = plan
+        self.in_this_process = in_this_process
+        self.wait_seconds = wait_seconds
+        self.run = uuid.uuid4().hex
 
     def expand(self, begin: PBegin) -> PCollection[pa.RecordBatch]:
-        parts = shares(self.plan.positions, self.source.readers, uuid.uuid4().hex)
+        # Several would take turns in one bundle, and wait for each other's records.
+        readers = 1 if self.in_this_process else self.source.readers
+        parts = shares(self.plan.positions, readers, self.run)
         if self.source.bounded:
             parts = [part for part in parts if part.positions]
-        read = ReadToEnd(self.source) if self.source.bounded else ReadForEver(self.source)
         batches: PCollection[pa.RecordBatch] = (
             begin
             | "Partitions" >> beam.Create(parts, reshuffle=False)
-            | "ReadBatches" >> beam.ParDo(read).with_output_types(pa.RecordBatch)
+            | "ReadBatches" >> beam.ParDo(self._read()).with_output_types(pa.RecordBatch)
         )
         return batches
+
+    def _read(self) -> beam.DoFn:
+        if self.source.bounded:
+            return ReadToEnd(self.source)
+        if self.in_this_process:
+            return ReadUntilStopped(self.source, self.wait_seconds)
+        return ReadForEver(self.source)

@@ -7,7 +7,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from apache_beam.runners.runner import PipelineResult
@@ -66,7 +66,7 @@ def follow(job: Runnable, sources: list[Source]) -> None:
     whatever means, is read again by the next start. Raises what a run raises.
     """
     quiet_since = time.monotonic()
-    told = False
+    quiet = QuietTopics([source.table.name for source in sources])
     # The next run goes on from the group's offsets, so the first start has to be one of them.
     if not offsets_to_read(sources):
         commit_all(sources)
@@ -74,19 +74,36 @@ def follow(job: Runnable, sources: list[Source]) -> None:
         while not stopped.is_set():
             if offsets_to_read(sources):
                 job.run_to_end(sources)
-                quiet_since, told = time.monotonic(), False
-            elif time.monotonic() - quiet_since >= QUIET_SECONDS and not told:
-                told = True
-                names = ", ".join(source.table.name for source in sources)
-                LOGGER.warning(
-                    "no new records of %s for %.0f s; if there should be some, look at the "
-                    "connector's state and at the names of its topics",
-                    names,
-                    QUIET_SECONDS,
-                )
+                quiet_since = time.monotonic()
+            quiet.look(time.monotonic() - quiet_since)
             stopped.wait(POLL_SECONDS)
             if not stopped.is_set():
                 sources = _opened_again(job, admins)
+
+
+class QuietTopics:
+    """Tells a person once when no record has come for QUIET_SECONDS, and anew after some have.
+
+    Args:
+        names: the tables that are read.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._is_told = False
+
+    def look(self, seconds: float) -> None:
+        """seconds: how long no record has come."""
+        if seconds < QUIET_SECONDS:
+            self._is_told = False
+        elif not self._is_told:
+            self._is_told = True
+            LOGGER.warning(
+                "no new records of %s for %.0f s; if there should be some, look at the "
+                "connector's state and at the names of its topics",
+                ", ".join(self._names),
+                QUIET_SECONDS,
+            )
 
 
 def _opened_again(job: Runnable, admins: KeptAdmins) -> list[Source]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import sys
 import time
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from pipelines.encryption_options import check_keys
 from pipelines.flink_jar import check_jar_goes_on, job_jar_path, told_of_jar, write_job_jar
 from pipelines.flink_jar_secrets import check_jar_secrets
 from pipelines.follow import FLINK_GOES_ON, follow, until_stopped
+from pipelines.follow_here import follow_here, runs_here
 from pipelines.garbage import few_collections
 from pipelines.job_pipeline import build
 from pipelines.lag_group import ask_for_lag_group, check_lag_group
@@ -59,6 +61,8 @@ from transforms.sql.job import Job
 from transforms.sql.stand_ins import StandIns
 from transforms.sql.variables import used_values
 
+LOGGER = logging.getLogger(__name__)
+
 
 @dataclasses.dataclass(frozen=True)
 class LiveJob:
@@ -82,7 +86,20 @@ class LiveJob:
         return self.built(sources).run()
 
     def built(self, sources: list[Source]) -> beam.Pipeline:
-        """The pipeline, ready to run."""
+        """The pipeline, ready to run. Raises FlagError: the runner would lose records."""
+        pipeline = self.piped(sources)
+        commits_itself = any(each.commits_itself for each in sources)
+        if commits_itself and (outside := steps_outside(pipeline)):
+            message = (
+                f"--runner={self.runner.kind.value} would commit what it has read before "
+                f"{outside[0]} has the data, and lose it when the job is killed; read Kafka with "
+                "--kafka_reader=java, and subscriptions on DirectRunner or Dataflow"
+            )
+            raise FlagError(message)
+        return pipeline
+
+    def piped(self, sources: list[Source]) -> beam.Pipeline:
+        """The pipeline, whatever becomes of what it commits."""
         try:
             pipeline = beam.Pipeline(options=self.options)
         except ValueError as error:
@@ -98,15 +115,29 @@ class LiveJob:
             self.origin,
             self.options.view_as(RunnerOptions).expansion_service,
         )
-        commits_itself = any(each.commits_itself for each in sources)
-        if commits_itself and (outside := steps_outside(pipeline)):
-            message = (
-                f"--runner={self.runner.kind.value} would commit what it has read before "
-                f"{outside[0]} has the data, and lose it when the job is killed; read Kafka with "
-                "--kafka_reader=java, and subscriptions on DirectRunner or Dataflow"
-            )
-            raise FlagError(message)
         return pipeline
+
+    def follow(self, sources: list[Source]) -> None:
+        """Goes on in this process until it is told to stop. Raises what a run raises.
+
+        As one pipeline where that is safe; else as a row of runs that end, whose events are later.
+        """
+        if runs_here(self.options) and all(source.kafka is not None for source in sources):
+            endless = dataclasses.replace(
+                self, runner=dataclasses.replace(self.runner, streams=True)
+            )
+            opened = endless.open_sources()
+            pipeline = endless.piped(opened)
+            outside = steps_outside(pipeline)
+            if not outside:
+                follow_here(pipeline, opened)
+                return
+            LOGGER.warning(
+                "the job goes on as a row of short runs, and events are a second or two late: %s "
+                "runs outside of the reader's bundles",
+                outside[0],
+            )
+        follow(self, sources)
 
     def run_to_end(self, sources: list[Source]) -> PipelineResult:
         """Runs until all has been read, then commits it: the sinks have the data."""
@@ -202,7 +233,7 @@ def _run_job(
                 with watched(watchdog_of(result, options, sources)):
                     until_stopped(result, FLINK_GOES_ON if runner.kind is Kind.FLINK else None)
             else:
-                follow(ready, sources)
+                ready.follow(sources)
         return
     with few_collections(), shown(console):
         result = ready.run_to_end(sources)

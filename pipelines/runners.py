@@ -66,8 +66,8 @@ _KINDS = {
 class Runner:
     """What a job takes on a runner.
 
-    streams: whether a read without an end runs on it as one pipeline. Where it does not, --follow
-        is a row of runs that end.
+    streams: whether a read without an end runs on it as one pipeline, whatever the job. Where it
+        does not, --follow is a row of runs that end, or a read that is told when to (follow_here).
     """
 
     kind: Kind

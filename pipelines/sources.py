@@ -10,7 +10,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline_io.kafka_java import KafkaIORead, ReadTopicsWithKafkaIO
-from pipeline_io.kafka_reader import ReadTopics
+from pipeline_io.kafka_reader import TURN_SECONDS, WAIT_SECONDS, ReadTopics
 from pipeline_io.kafka_source import KafkaSource
 from pipeline_io.kafka_topics import ReadPlan, commit, plan_read
 from pipeline_io.pubsub_reader import ReadSubscription
@@ -152,7 +152,12 @@ def open_sources(
             continue
         planned = plan_read(topics[table.name])
         told = f"{table.name}: {planned.describe()}"
-        native = ReadTopics(topics[table.name], planned)
+        native = ReadTopics(
+            topics[table.name],
+            planned,
+            in_this_process=runner.streams and runner.kind is Kind.LOCAL,
+            wait_seconds=WAIT_SECONDS if len(topics) == 1 else TURN_SECONDS,
+        )
         sources.append(Source(table, native, schema_registry(table), told, planned))
     return sources
 

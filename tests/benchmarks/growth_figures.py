@@ -19,7 +19,7 @@ MILLION = 1_000_000
 class Measured:
     """What one size of a series took: seconds, CPU seconds, and the peak of memory in MiB.
 
-    pace: CPU seconds of the reference work meanwhile (`growth_pace`).
+    pace: CPU seconds of the reference work meanwhile, which tells of the machine (`growth_pace`).
     """
 
     series: str
@@ -70,24 +70,20 @@ class Trend:
     Args:
         cpu, seconds: the rate of the last step as a share of the first step's, less one; None with
             fewer than three sizes. A step has no start-up in it, which all sizes share.
-        paced_cpu, paced_seconds: the same of costs told in the reference work of their own time,
-            so that a machine that became slower or faster meanwhile does not bend them.
         memory: the peak at the largest size as a share of that at the one before it, less one.
     """
 
     series: str
     cpu: float | None
     seconds: float | None
-    paced_cpu: float | None
-    paced_seconds: float | None
     memory: float | None
 
     @property
     def is_linear(self) -> bool | None:
         """Whether neither CPU nor time grows faster than the size; slower is no fault."""
-        if self.paced_cpu is None or self.paced_seconds is None:
+        if self.cpu is None or self.seconds is None:
             return None
-        return max(self.paced_cpu, self.paced_seconds) <= LINEAR_WITHIN
+        return max(self.cpu, self.seconds) <= LINEAR_WITHIN
 
     @property
     def is_flat(self) -> bool | None:
@@ -114,19 +110,14 @@ def trends(measured: Sequence[Measured]) -> list[Trend]:
             (one for one in measured if one.series == series), key=lambda one: one.size
         )
         sizes = [one.size for one in of_series]
-        cpu = [one.cpu_seconds for one in of_series]
-        seconds = [one.seconds for one in of_series]
-        paces = [one.pace for one in of_series]
         memory = None
         if len(of_series) > 1:
             memory = of_series[-1].mebibytes / of_series[-2].mebibytes - 1
         found.append(
             Trend(
                 series,
-                bend(sizes, cpu),
-                bend(sizes, seconds),
-                bend(sizes, [cost / pace for cost, pace in zip(cpu, paces, strict=True)]),
-                bend(sizes, [cost / pace for cost, pace in zip(seconds, paces, strict=True)]),
+                bend(sizes, [one.cpu_seconds for one in of_series]),
+                bend(sizes, [one.seconds for one in of_series]),
                 memory,
             )
         )
@@ -153,8 +144,6 @@ def page_section(growth: Growth) -> str:
             one.series,
             _share(one.cpu),
             _share(one.seconds),
-            _share(one.paced_cpu),
-            _share(one.paced_seconds),
             _told(one.is_linear),
             _share(one.memory),
             _told(one.is_flat),
@@ -162,7 +151,7 @@ def page_section(growth: Growth) -> str:
         for one in sorted(trends(growth.measured), key=lambda one: one.series)
     ]
     judged_head = (
-        *("", "CPU, last step to first", "seconds", "CPU at one pace", "seconds at one pace"),
+        *("", "CPU, last step to first", "seconds"),
         f"linear within {LINEAR_WITHIN:.0%}",
         *("memory", f"flat within {FLAT_WITHIN:.0%}"),
     )

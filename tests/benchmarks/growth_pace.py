@@ -2,7 +2,8 @@
 
 A virtual machine's processor becomes faster and slower within minutes, by more than the 5 % that
 growth is judged by. Each few seconds a thread measures the CPU of a small work that is always the
-same; what was measured beside it is told in such works.
+same. It is told beside the figures, and they are not divided by it: two busy cores slow each other
+down, so that it is also higher where the measured work itself keeps both busy, as its start does.
 """
 
 from __future__ import annotations

@@ -22,8 +22,9 @@ from pipeline_io.kafka_positions import (
     PositionsTracker,
     shares,
 )
-from pipeline_io.kafka_reader import ReadForEver, ReadToEnd, watermark_millis
+from pipeline_io.kafka_reader import ReadForEver, ReadToEnd
 from pipeline_io.kafka_source import KafkaSource
+from pipeline_io.kafka_times import timestamp_of, watermark_millis
 from tests.io.kafka_fakes import FakeConsumer, FakeLog, source
 
 
@@ -220,5 +221,5 @@ def test_a_record_from_the_future_does_not_make_all_that_follows_late() -> None:
 
 @pytest.mark.parametrize("millis", [-(2**63), -1, 0, 2**63 - 1])
 def test_a_timestamp_that_beam_does_not_know_is_brought_into_its_range(millis: int) -> None:
-    found = kafka_reader._timestamp(millis)  # noqa: SLF001
+    found = timestamp_of(millis)
     assert MIN_TIMESTAMP < found < MAX_TIMESTAMP
