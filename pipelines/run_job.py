@@ -44,6 +44,7 @@ from pipelines.sources import (
     ended_text,
     open_sources,
     reads_kafka,
+    reads_kafka_alone,
     topics_of,
 )
 from pipelines.summary import counts_of, refused_of, write_summary
@@ -122,22 +123,21 @@ class LiveJob:
 
         As one pipeline where that is safe; else as a row of runs that end, whose events are later.
         """
-        if runs_here(self.options) and all(source.kafka is not None for source in sources):
-            endless = dataclasses.replace(
-                self, runner=dataclasses.replace(self.runner, streams=True)
-            )
-            opened = endless.open_sources()
-            pipeline = endless.piped(opened)
-            outside = steps_outside(pipeline)
-            if not outside:
-                follow_here(pipeline, opened)
-                return
-            LOGGER.warning(
-                "the job goes on as a row of short runs, and events are a second or two late: %s "
-                "runs outside of the reader's bundles",
-                outside[0],
-            )
-        follow(self, sources)
+        if not self.runner.streams:
+            follow(self, sources)
+            return
+        pipeline = self.piped(sources)
+        outside = steps_outside(pipeline)
+        if not outside:
+            follow_here(pipeline, sources)
+            return
+        LOGGER.warning(
+            "the job goes on as a row of short runs, and events are a second or two late: %s runs "
+            "outside of the reader's bundles",
+            outside[0],
+        )
+        in_runs = dataclasses.replace(self, runner=dataclasses.replace(self.runner, streams=False))
+        follow(in_runs, in_runs.open_sources())
 
     def run_to_end(self, sources: list[Source]) -> PipelineResult:
         """Runs until all has been read, then commits it: the sinks have the data."""
@@ -210,7 +210,10 @@ def _run_job(
     config = prepare_output(config, options, runner, files_written(plan))
     job_name = job.settings.get("pipeline.name", Path(script.name).stem)
     logs.name_job(job_name)
-    ready = LiveJob(text, job, plan, config, options, runner, Origin(job_name, VERSION))
+    # On DirectRunner a read without an end is tried first, whose steps may not allow it.
+    here = config.follow and runs_here(options) and reads_kafka_alone(plan)
+    tried = dataclasses.replace(runner, streams=runner.streams or here)
+    ready = LiveJob(text, job, plan, config, options, tried, Origin(job_name, VERSION))
     sources = ready.open_sources()
     ask_for_lag_group(config.lag_group, (source.read for source in sources))
     check_lookups(plan)

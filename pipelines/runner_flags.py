@@ -15,7 +15,7 @@ PYTHON_WORKER_POOL = "localhost:50000"
 """Where a task manager of a job's jar finds the Python workers: in its own pod."""
 JAVA_WORKER_POOL = "localhost:50001"
 """Where it finds the Java workers."""
-MAX_BUNDLE_MILLIS = 200
+MAX_BUNDLE_MILLIS = 20
 """Beam's own default is 1,000: with it records are 8 to 13 s old when they arrive."""
 
 

@@ -65,6 +65,10 @@ def reads_kafka(plan: MixedPlan) -> bool:
     return any(source.connector.name == "kafka" for source in plan.sources())
 
 
+def reads_kafka_alone(plan: MixedPlan) -> bool:
+    return all(source.connector.name == "kafka" for source in plan.sources())
+
+
 def topics_of(
     job: Job, plan: MixedPlan, config: JobConfig, runner: Runner, *, goes_on: bool = False
 ) -> dict[str, KafkaSource]:

@@ -35,7 +35,6 @@ class Table:
 class Source:
     read: ReadTopics
     table: Table = Table()
-    kafka: bool | None = True
 
 
 class Pipeline:
@@ -153,26 +152,20 @@ def flattened(pipeline: beam.Pipeline, reads: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "in_kafka", "flags", "as_one"),
-    [
-        (fused, True, (), True),
-        (flattened, True, (), False),
-        (fused, False, (), False),
-        (fused, True, ("--direct_num_workers=2",), False),
-    ],
+    ("shape", "streams", "as_one"),
+    [(fused, True, True), (flattened, True, False), (fused, False, False)],
 )
 def test_a_job_goes_on_as_one_pipeline_where_each_commit_says_that_the_sinks_have_the_data(
     shape: Callable[[beam.Pipeline, list[Any]], None],
-    in_kafka: bool,
-    flags: tuple[str, ...],
+    streams: bool,
     as_one: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    given = [dataclasses.replace(each, kafka=in_kafka or None) for each in sources(2)]
+    given = sources(2)
 
     class Job(LiveJob):
         def open_sources(self, *, goes_on: bool = False) -> Any:
-            assert self.runner.streams
+            assert not self.runner.streams
             return given
 
         def piped(self, sources: Any) -> beam.Pipeline:
@@ -186,7 +179,7 @@ def test_a_job_goes_on_as_one_pipeline_where_each_commit_says_that_the_sinks_hav
         run_job, "follow", lambda job, _: ran.append(("row", not job.runner.streams))
     )
     any_: Any = None
-    options = PipelineOptions([f"--runner={LOCAL_RUNNER}", *flags])
-    job = Job(any_, any_, any_, any_, options, DEFAULTS[Kind.LOCAL], any_)
+    runner = dataclasses.replace(DEFAULTS[Kind.LOCAL], streams=streams)
+    job = Job(any_, any_, any_, any_, any_, runner, any_)
     job.follow(given)
     assert ran == [("one" if as_one else "row", True)]

@@ -90,7 +90,7 @@ def test_flink_gets_checkpoints_that_are_kept_and_short_bundles() -> None:
     flags = prepared(*PORTABLE)
     assert flags["streaming"] is True
     assert flags["checkpointing_interval"] == 10_000
-    assert flags["max_bundle_time_mills"] == 200
+    assert flags["max_bundle_time_mills"] == 20
     assert flags["finish_bundle_before_checkpointing"] is True
     assert flags["externalized_checkpoints_enabled"] is True
     assert flags["retain_externalized_checkpoints_on_cancellation"] is True

@@ -17,10 +17,14 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  */
 final class BriefConsumer extends KafkaConsumer<byte[], byte[]> {
   private static final long WAIT_NANOSECONDS = Duration.ofMillis(100).toNanos();
+  // In all, from the first records on: they leave when it is over.
+  private static final long LINGER_NANOSECONDS = Duration.ofMillis(20).toNanos();
   private static final long TURN_NANOSECONDS = Duration.ofMillis(500).toNanos();
 
   private long began;
   private long waited;
+  private long mayWait;
+  private boolean found;
 
   BriefConsumer(Map<String, Object> config) {
     super(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
@@ -31,18 +35,24 @@ final class BriefConsumer extends KafkaConsumer<byte[], byte[]> {
   public void seek(TopicPartition partition, long offset) {
     began = System.nanoTime();
     waited = 0;
+    mayWait = WAIT_NANOSECONDS;
+    found = false;
     super.seek(partition, offset);
   }
 
   @Override
   public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
     long now = System.nanoTime();
-    long left = Math.min(timeout.toNanos(), WAIT_NANOSECONDS - waited);
+    long left = Math.min(timeout.toNanos(), mayWait - waited);
     if (left <= 0 || now - began > TURN_NANOSECONDS) {
       return ConsumerRecords.empty();
     }
     ConsumerRecords<byte[], byte[]> records = super.poll(Duration.ofNanos(left));
     waited += System.nanoTime() - now;
+    if (!found && !records.isEmpty()) {
+      found = true;
+      mayWait = waited + LINGER_NANOSECONDS;
+    }
     return records;
   }
 }
