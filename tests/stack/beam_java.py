@@ -12,12 +12,11 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
-import grpc
-
 from tests.stack.command import run
+from tests.stack.grpc_answers import answers_grpc
 from tests.stack.jdk import java, javac, small_jvm
 from tests.stack.maven import Artifact, copy_dependencies, require_maven
-from tests.stack.part import Command, Context, Endpoints, NotReady, Part, Plan
+from tests.stack.part import Command, Context, Endpoints, Part, Plan
 
 JAVA = 17
 HEAP_MEGABYTES = 768
@@ -127,17 +126,6 @@ class BeamJava(Part):
 def _jamm(installed: Path) -> Path:
     (jar,) = (installed / "jars").glob("jamm-*.jar")
     return jar
-
-
-def answers_grpc(address: str) -> None:
-    """Raises NotReady unless a gRPC server answers at `host:port`."""
-    # A channel that could not connect waits longer each time, so each question makes its own.
-    with grpc.insecure_channel(address) as channel:
-        try:
-            grpc.channel_ready_future(channel).result(timeout=2)
-        except grpc.FutureTimeoutError as error:
-            message = f"{address} does not answer gRPC"
-            raise NotReady(message) from error
 
 
 PART = BeamJava()

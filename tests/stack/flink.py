@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from tests.stack.beam_java import answers_grpc
+from tests.stack.grpc_answers import answers_grpc
 from tests.stack.jdk import java, small_jvm
 from tests.stack.maven import Artifact, copy_dependencies, require_maven
 from tests.stack.part import Command, Context, Endpoints, Part, Plan

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from pipelines.flink_jar import ENTRY_CLASS
 from tests.stack.beam_java import PART as BEAM_JAVA
-from tests.stack.beam_java import answers_grpc
 from tests.stack.command import last_lines, run
 from tests.stack.flink_configuration import (
     LOGGING,
@@ -24,6 +23,7 @@ from tests.stack.flink_configuration import (
     write_zookeeper,
 )
 from tests.stack.flink_rest import FlinkRest, wait_for
+from tests.stack.grpc_answers import answers_grpc
 from tests.stack.home import ROOT
 from tests.stack.jdk import java, small_jvm
 from tests.stack.part import Command, Context, NotReady, StackError
