@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +19,7 @@ from pipeline_io.kafka_partitions import PartitionReader
 from pipeline_io.kafka_positions import Partition, shares
 from pipeline_io.kafka_reader import ReadUntilStopped
 from pipeline_io.kafka_source import KafkaSource
+from pipelines.follow_here import without_metrics
 from tests.io.kafka_fakes import FakeConsumer, FakeLog, source
 
 KEY = Partition("t", 0)
@@ -47,8 +51,8 @@ class Deliver(beam.DoFn):
         DELIVERED.extend(self.held)
 
 
-@pytest.fixture
-def running() -> Iterator[threading.Thread]:
+@contextlib.contextmanager
+def started() -> Iterator[threading.Thread]:
     LOG.offsets[KEY], LOG.ends[KEY] = [], 0
     DELIVERED.clear()
     BUNDLES.clear()
@@ -62,10 +66,18 @@ def running() -> Iterator[threading.Thread]:
     )
     thread = threading.Thread(target=pipeline.run, daemon=True)
     thread.start()
-    yield thread
-    followed_run(RUN).stop()
-    thread.join(30)
-    forget_run(RUN)
+    try:
+        yield thread
+    finally:
+        followed_run(RUN).stop()
+        thread.join(30)
+        forget_run(RUN)
+
+
+@pytest.fixture
+def running() -> Iterator[threading.Thread]:
+    with started() as thread:
+        yield thread
 
 
 def wait_for(seen: Callable[[], bool]) -> None:
@@ -93,6 +105,21 @@ def test_what_comes_is_delivered_while_the_pipeline_runs_and_once(
     assert not running.is_alive()
     assert len(DELIVERED) == 4
     assert max(BUNDLES) <= 4
+
+
+def generators() -> int:
+    return sum(isinstance(one, types.GeneratorType) for one in gc.get_objects())
+
+
+def test_a_runner_that_goes_on_keeps_nothing_of_its_bundles() -> None:
+    with without_metrics(), started() as running:
+        wait_for(lambda: len(BUNDLES) > 20)
+        before = generators()
+        bundles = len(BUNDLES)
+        wait_for(lambda: len(BUNDLES) > bundles + 200)
+        assert running.is_alive()
+        # Without it there is one more for each metric's bundle.
+        assert generators() - before < 50
 
 
 def test_a_topic_without_a_record_can_be_stopped(running: threading.Thread) -> None:
