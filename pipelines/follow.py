@@ -7,7 +7,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from apache_beam.runners.runner import PipelineResult
@@ -57,6 +57,29 @@ def stop_requests() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class Background:
+    """A call in a thread of its own, so that this one sees signals meanwhile."""
+
+    def __init__(self, call: Callable[[], object], name: str) -> None:
+        self.ended = threading.Event()
+        self._call = call
+        self._error: BaseException | None = None
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._call()
+        except BaseException as error:  # whatever it is, this thread is not who tells it
+            self._error = error
+        finally:
+            self.ended.set()
+
+    def raise_error(self) -> None:
+        """Raises what the call has raised, if it has."""
+        if self._error is not None:
+            raise self._error
 
 
 def follow(job: Runnable, sources: list[Source]) -> None:
@@ -128,31 +151,19 @@ def until_stopped(result: PipelineResult, after_cancel: str | None = None) -> No
 
     after_cancel: what is left to be done by hand on this runner then.
     """
-    ended = threading.Event()
-    raised: list[BaseException] = []
-
-    def wait() -> None:
-        try:
-            # Once and without a limit: each call opens streams to the runner that stay open.
-            result.wait_until_finish()
-        except BaseException as error:  # whatever it is, this thread is not who tells it
-            raised.append(error)
-        finally:
-            ended.set()
-
     with stop_requests() as stopped:
-        threading.Thread(target=wait, name="wait-for-pipeline", daemon=True).start()
-        while not ended.wait(WAIT_SECONDS) and not stopped.is_set():
+        # Once and without a limit: each call opens streams to the runner that stay open.
+        waiting = Background(result.wait_until_finish, "wait-for-pipeline")
+        while not waiting.ended.wait(WAIT_SECONDS) and not stopped.is_set():
             pass
-        if not ended.is_set():
+        if not waiting.ended.is_set():
             # A runner that the signal has ended already has nothing to cancel.
             with contextlib.suppress(Exception):
                 result.cancel()
-                ended.wait(CANCEL_SECONDS)
+                waiting.ended.wait(CANCEL_SECONDS)
             if after_cancel is not None:
                 LOGGER.warning(after_cancel)
             return
         if stopped.is_set():
             return
-    if raised:
-        raise raised[0]
+    waiting.raise_error()

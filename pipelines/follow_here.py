@@ -7,7 +7,6 @@ readers' own bundles: what DirectRunner keeps between two bundles it hands on at
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -18,7 +17,7 @@ from apache_beam.runners.portability.fn_api_runner import fn_runner
 from pipeline_io.kafka_followed import followed_run, forget_run
 from pipeline_io.kafka_groups import finish_run
 from pipeline_io.kafka_reader import ReadTopics
-from pipelines.follow import WAIT_SECONDS, QuietTopics, stop_requests
+from pipelines.follow import WAIT_SECONDS, Background, QuietTopics, stop_requests
 from pipelines.options import is_local
 from pipelines.sources import Source
 
@@ -44,26 +43,14 @@ def follow_here(pipeline: beam.Pipeline, sources: Sequence[Source]) -> None:
     runs = [followed_run(read.run) for read in reads]
     quiet = QuietTopics([source.table.name for source in sources])
     with _forgotten(reads), without_metrics(), stop_requests() as stopped:
-        raised: list[BaseException] = []
-        ended = threading.Event()
-
-        def run() -> None:
-            try:
-                pipeline.run()
-            except BaseException as error:  # whatever it is, this thread is not who tells it
-                raised.append(error)
-            finally:
-                ended.set()
-
-        threading.Thread(target=run, name="run-pipeline", daemon=True).start()
-        while not ended.wait(WAIT_SECONDS):
+        running = Background(pipeline.run, "run-pipeline")
+        while not running.ended.wait(WAIT_SECONDS):
             if stopped.is_set():
                 for each in runs:
                     each.stop()
             else:
                 quiet.look(min(each.quiet_seconds() for each in runs))
-        if raised:
-            raise raised[0]
+        running.raise_error()
         for read in reads:
             if read.source.group is not None:
                 finish_run(read.run)

@@ -12,7 +12,6 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 
 from tests.benchmarks.check_cpu import reference
 
@@ -44,12 +43,7 @@ class Pace:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._ended.set()
         self._thread.join()
 

@@ -110,6 +110,30 @@ class FakeConsumer:
         self.closed = True
 
 
+class Finalizer:
+    """Beam's for one bundle: what is to be called when it is final."""
+
+    def __init__(self) -> None:
+        self.callbacks: list[Any] = []
+
+    def register(self, callback: Any) -> None:
+        self.callbacks.append(callback)
+
+
+class Watermark:
+    """Beam's manual watermark estimator, which refuses to go back."""
+
+    def __init__(self) -> None:
+        self.reached: Any = None
+
+    def current_watermark(self) -> Any:
+        return self.reached
+
+    def set_watermark(self, timestamp: Any) -> None:
+        assert self.reached is None or timestamp > self.reached
+        self.reached = timestamp
+
+
 def record(partition: Partition, offset: int, **given: Any) -> Message:
     """A record as the client library gives it; its value names it."""
     fields: dict[str, Any] = {

@@ -25,7 +25,7 @@ from pipeline_io.kafka_positions import (
 from pipeline_io.kafka_reader import ReadForEver, ReadToEnd
 from pipeline_io.kafka_source import KafkaSource
 from pipeline_io.kafka_times import timestamp_of, watermark_millis
-from tests.io.kafka_fakes import FakeConsumer, FakeLog, source
+from tests.io.kafka_fakes import FakeConsumer, FakeLog, Finalizer, Watermark, source
 
 
 @st.composite
@@ -42,14 +42,6 @@ def logs(draw: st.DrawFn) -> FakeLog:
         behind = offsets[key][-1] + 1 if offsets[key] else firsts[key]
         ends[key] = behind + draw(st.integers(0, 3))
     return FakeLog(offsets, ends, firsts)
-
-
-class Finalizer:
-    def __init__(self) -> None:
-        self.callbacks: list[Any] = []
-
-    def register(self, callback: Any) -> None:
-        self.callbacks.append(callback)
 
 
 def rows(values: list[TimestampedValue[Any]]) -> list[tuple[str, int, int, bytes]]:
@@ -147,20 +139,6 @@ def test_following_reads_what_is_there_and_what_comes(log: FakeLog, seed: int) -
     dofn.teardown()
     read = by_partition(rows(found))
     assert {key: read.get(key, []) for key in log.offsets} == expected(log, log.ends)
-
-
-class Watermark:
-    """Beam's manual watermark estimator, which refuses to go back."""
-
-    def __init__(self) -> None:
-        self.reached: Any = None
-
-    def current_watermark(self) -> Any:
-        return self.reached
-
-    def set_watermark(self, timestamp: Any) -> None:
-        assert self.reached is None or timestamp > self.reached
-        self.reached = timestamp
 
 
 def test_a_split_before_anything_was_claimed_gives_all_of_it_away() -> None:

@@ -12,7 +12,7 @@ from pipeline_io import kafka_partitions, kafka_reader
 from pipeline_io.kafka_partitions import LINGER_SECONDS, Fetched
 from pipeline_io.kafka_positions import Partition, Positions, PositionsTracker, shares
 from pipeline_io.kafka_reader import ReadForEver
-from tests.io.kafka_fakes import FakeConsumer, FakeLog, reader_of, source
+from tests.io.kafka_fakes import FakeConsumer, FakeLog, Finalizer, Watermark, reader_of, source
 from transforms.records import RECORD_SCHEMA
 
 KEY = Partition("t", 0)
@@ -41,19 +41,6 @@ class Trickling:
         pass
 
 
-class Finalizer:
-    def register(self, callback: Any) -> None:
-        pass
-
-
-class Estimator:
-    def current_watermark(self) -> None:
-        return None
-
-    def set_watermark(self, watermark: Any) -> None:
-        pass
-
-
 def batches_of_a_bundle(rows: int) -> int:
     made: Any = lambda _: Trickling(rows)  # noqa: E731  (a reader that is none)
     dofn = ReadForEver(source(bounded=False, batch_size=BATCH), made)
@@ -61,7 +48,7 @@ def batches_of_a_bundle(rows: int) -> int:
     (part,) = shares(FakeLog({KEY: []}, {KEY: 0}).positions(endless=True), 1, f"live-{rows}")
     tracker = ThreadsafeRestrictionTracker(PositionsTracker(part.positions, endless=True))
     view = RestrictionTrackerView(tracker)
-    found = list(dofn.process(part, Finalizer(), view, Estimator()))
+    found = list(dofn.process(part, Finalizer(), view, Watermark()))
     dofn.teardown()
     return len(found)
 

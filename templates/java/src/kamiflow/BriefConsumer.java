@@ -23,7 +23,7 @@ final class BriefConsumer extends KafkaConsumer<byte[], byte[]> {
 
   private long began;
   private long waited;
-  private long mayWait;
+  private long mayWait = WAIT_NANOSECONDS;
   private boolean found;
 
   BriefConsumer(Map<String, Object> config) {
