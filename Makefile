@@ -42,7 +42,7 @@ install: $(VENV)/.run $(VENV)/.test $(VENV)/.lint ## Install everything that a c
 
 # Two processes share the tests one by one, each with its own servers.
 test: $(VENV)/.test native-if-possible ## Run the tests; flags of pytest go in ARGS="...", WORKERS=0 is one process
-	@$(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist load $(ARGS)
 
 test-slow: $(VENV)/.test native-if-possible ## Run the tests of faults and of other runners, which take long
 	@$(BIN)/python -m pytest -m slow $(ARGS)

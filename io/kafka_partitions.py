@@ -263,8 +263,12 @@ def _last_rows(batch: pa.RecordBatch, topic: str | None) -> tuple[list[int], lis
         encoded: Any = batch.column("topic").dictionary_encode()
         names = encoded.dictionary.to_pylist()
         numbers = numbers | (encoded.indices.to_numpy().astype(np.int64) << 32)
-    codes, reverse = np.unique(numbers[::-1], return_index=True)
-    rows = [len(numbers) - 1 - int(row) for row in reverse]
+    if numbers.min() == numbers.max():
+        # Of one partition, as a rule; sorting thousands of numbers to find that out takes longer.
+        codes, rows = numbers[:1], [len(numbers) - 1]
+    else:
+        codes, reverse = np.unique(numbers[::-1], return_index=True)
+        rows = [len(numbers) - 1 - int(row) for row in reverse]
     return rows, [Partition(names[int(code) >> 32], int(code) & 0xFFFFFFFF) for code in codes]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import os
+from typing import Any
 
 import hypothesis
 import pytest
 from apache_beam.options.pipeline_options import StandardOptions
 
 from pipelines.options import LOCAL_RUNNER
+from tests.scheduling import ByCluster
 
 pytest_plugins = ["tests.stack.fixtures", "tests.pipelines.live.bank_fixture"]
 
@@ -50,6 +52,11 @@ def pytest_unconfigure() -> None:
     """What is printed after pytest's closing line is DuckDB's alone: its binding counts objects
     that modules still hold when the interpreter ends, a screen of them."""
     atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), 2))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByCluster:
+    return ByCluster(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

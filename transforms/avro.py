@@ -99,8 +99,7 @@ def decode(values: BinaryValues, schemas: SchemaSource, decoder: Decoder) -> Dec
     headers = _headers(values)
     groups: list[DecodedGroup] = []
     failures = headers.failures
-    for schema_id in np.unique(headers.schema_ids).tolist():
-        positions = headers.positions[headers.schema_ids == schema_id]
+    for schema_id, positions in _by_schema(headers):
         try:
             writer_schema = schemas.schema(schema_id)
         except LookupError as error:
@@ -129,6 +128,17 @@ class _Headers(NamedTuple):
     # Bytes of every value of the input, by position.
     sizes: _Positions
     failures: list[DecodeFailure]
+
+
+def _by_schema(headers: _Headers) -> Iterator[tuple[int, _Positions]]:
+    """The positions of each schema id, by ascending id."""
+    ids = headers.schema_ids
+    if len(ids) and ids.min() == ids.max():
+        # One, as a rule; sorting thousands of numbers to find that out takes longer.
+        yield int(ids[0]), headers.positions
+        return
+    for schema_id in np.unique(ids).tolist():
+        yield schema_id, headers.positions[ids == schema_id]
 
 
 def _headers(values: BinaryValues) -> _Headers:

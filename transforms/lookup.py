@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -209,6 +209,8 @@ class Lookup:
                 f"{list(self.keys.values())}"
             )
             raise TypeError(message)
+        if keys.width == 1 and _encodes(keys.dtypes[0]):
+            return _distinct_of(keys)
         plain = keys.with_columns(
             # Ambiguous local times are unequal to every other datetime in Python.
             selectors.datetime(time_zone="*").dt.convert_time_zone("UTC"),
@@ -246,3 +248,17 @@ def _failures(found: _Found) -> Iterator[LookupFailure]:
     for position in np.flatnonzero(np.isin(found.codes, list(found.errors))).tolist():
         error = found.errors[int(found.codes[position])]
         yield LookupFailure(position, type(error).__name__, str(error))
+
+
+def _encodes(dtype: pl.DataType) -> bool:
+    """Whether Arrow tells values apart as Python does: not 0.0 from -0.0, for one."""
+    return dtype.is_integer() or dtype in (pl.String, pl.Binary, pl.Date)
+
+
+def _distinct_of(keys: pl.DataFrame) -> tuple[Integers, pl.DataFrame]:
+    """What _distinct gives of one column, at a fifth of the cost of a join."""
+    column = keys.to_series().to_arrow(compat_level=pl.CompatLevel.oldest())
+    encoded: Any = column.dictionary_encode()
+    unique = pl.DataFrame({keys.columns[0]: encoded.dictionary})
+    codes = encoded.indices.fill_null(unique.height).to_numpy(zero_copy_only=False)
+    return codes.astype(np.int64), unique

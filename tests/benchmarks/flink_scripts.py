@@ -83,7 +83,8 @@ _FLINK_CACHE = (
     "'lookup.partial-cache.cache-missing-key' = 'true'"
 )
 _OUR_CACHE = "'lookup.cache.max-rows' = '100000', 'lookup.cache.ttl' = '60 s'"
-_SINK = f"({_KAFKA}, 'value.format' = 'json'{{headers}})"
+_SINK = f"({_KAFKA}, 'value.format' = 'json', 'properties.compression.type' = 'lz4'{{headers}})"
+"""Messages are compressed as this project's are without being told to."""
 _NO_HEADERS = ", 'sink.headers' = ''"
 """Flink writes none."""
 _LOOKUP_FIELDS = ", customer STRING, risk STRING"

@@ -18,7 +18,7 @@ from tests.stack.flink_cluster import TASK_MANAGER
 from tests.stack.servers import BigQuery, FlinkHome, Kafka, Registry
 
 # A cluster of its own, and an emulator that stores some rows a second.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink_cluster_change_log")]
+pytestmark = pytest.mark.slow
 
 Place = tuple[str, int, int]
 """Topic, partition, offset."""

@@ -5,15 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import pytest
-
 from pipelines.aml import SCRIPT
 from tests.deploy.deployment import Deployment
 from tests.deploy.steady_load import SteadyLoad
 from tests.stack.flink_cluster import JOB_MANAGER
 from tests.stack.flink_configuration import slots
-
-pytestmark = pytest.mark.xdist_group("flink_cluster_changes")
 
 SECOND = "task-manager-2"
 RESCALE_SECONDS = 240

@@ -13,9 +13,6 @@ from tests.deploy.deployment import Deployment
 from tests.deploy.steady_load import SteadyLoad
 from tests.stack.flink_cluster import JAVA_POOL, JOB_MANAGER, PYTHON_POOL, TASK_MANAGER
 
-# A process of xdist that took some of these tests would start a cluster of its own for them.
-pytestmark = pytest.mark.xdist_group("flink_cluster")
-
 
 @pytest.mark.parametrize("process", [TASK_MANAGER, PYTHON_POOL, JAVA_POOL, JOB_MANAGER])
 def test_no_record_is_missing_after_the_kill_of_a_process_under_load(

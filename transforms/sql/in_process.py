@@ -88,7 +88,7 @@ class BranchRun:
         """The rows and refusals of one frame, whose POSITIONs are distinct."""
         frame = source.frame
         records = frame.height
-        refusals = self._refuse(frame, source.failures, "source")
+        refusals = self._refuse(frame, source.failures, "source") if source.any_failed() else []
         frame = without(frame, refusals)
         if self._needs_now:
             frame = frame.with_columns(pl.lit(now, pl.Datetime("us", "UTC")).alias(NOW))
@@ -173,13 +173,16 @@ class BranchRun:
             else [step.key]
         )
         failures = [failure for one in expressions for failure in one.failures]
-        refusals = self._refuse(frame, failures, "lookup")
-        frame = without(frame, refusals)
-        keys = frame.with_columns(
-            one.value.cast(dtype).alias(f"__key.{name}")
-            for one, (name, dtype) in zip(expressions, lookup.keys.items(), strict=True)
-        ).select(pl.col(f"__key.{name}").alias(name) for name in lookup.keys)
-        return frame, keys, refusals
+        names = [f"__key.{name}" for name in lookup.keys]
+        values = [
+            one.value.cast(dtype).alias(name)
+            for one, dtype, name in zip(expressions, lookup.keys.values(), names, strict=True)
+        ]
+        found = evaluated(frame.lazy().select(POSITION, *values, *checks(failures)))
+        refusals = self._refusals(frame, found, failures, "lookup")
+        keys = without(found, refusals).select(names)
+        keys.columns = list(lookup.keys)
+        return without(frame, refusals), keys, refusals
 
     def _join(
         self, step: LookupJoin, lookup: Lookup, frame: pl.DataFrame
@@ -188,7 +191,7 @@ class BranchRun:
         with_misses = step.keep_misses and step.residual is None
         found = lookup.join(keys, keep_misses=with_misses)
         refusals += self._lookup_refusals(found.failures, frame)
-        joined = frame[found.positions].hstack(
+        joined = _rows_at(frame, found.positions).hstack(
             found.values.rename({name: step.prefix + name for name in found.values.columns})
         )
         if step.residual is not None:
@@ -249,3 +252,14 @@ class BranchRun:
             message = "the sink's format does not take a value of the row"
         told = f"{self._where(self.branch.node)}: {message}"
         return Refusal(position, "project", "ValueRefused", told, statement=self.branch.name)
+
+
+def _rows_at(frame: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
+    if len(positions) == frame.height and (positions == _numbers(frame.height)).all():
+        # Each row once, as nearly always: nothing to copy.
+        return frame
+    return frame[positions]
+
+
+def _numbers(count: int) -> pl.Series:
+    return pl.int_range(count, dtype=pl.UInt32, eager=True)

@@ -38,11 +38,16 @@ class SourceFrame:
     """Rows of a source before any step of the statement.
 
     frame: POSITION, and one column a needed column of the table, under its name.
-    failures: which rows of the frame cannot be read as declared.
+    failures: which rows of it cannot be read as declared; the condition of each is a column.
     """
 
     frame: pl.DataFrame
     failures: tuple[Failure, ...]
+
+    def any_failed(self) -> bool:
+        """Whether there is such a row: the cheap question, without a query."""
+        names = [failure.condition.meta.output_name() for failure in self.failures]
+        return any(self.frame[name].any() for name in names)
 
 
 class SourceRows:

@@ -170,7 +170,8 @@ def flink(sign: str, left: Decimal, right: Decimal, precision: int, scale: int) 
         "%": EXACT.remainder,
     }[sign](left, right)
     rounded = exact.quantize(D(1).scaleb(-scale), context=EXACT)
-    return rounded if abs(rounded) < D(10) ** (precision - scale) else None
+    # Not abs(), which rounds to 28 digits.
+    return rounded if rounded.copy_abs() < D(10) ** (precision - scale) else None
 
 
 @settings(deadline=None, max_examples=200)
