@@ -8,8 +8,8 @@ SUPPORTED := 3.13 3.12 3.11 3.10
 # An interpreter of your choice: make aml PYTHON=/path/to/python3.12
 PYTHON ?=
 
-NATIVE := transforms/native/kamiflow_native.abi3.so
-NATIVE_SOURCES := $(wildcard transforms/native/Cargo.* transforms/native/src/*.rs)
+NATIVE := native/kamiflow_native.abi3.so
+NATIVE_SOURCES := $(wildcard native/Cargo.* native/src/*.rs)
 DEPENDENCIES := setup.py pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
@@ -53,7 +53,7 @@ lint: $(VENV)/.lint ## Check style and formatting
 
 # By package, never `mypy .`: that finds io/ and pipeline_io/ as two.
 types: $(VENV)/.test $(VENV)/.lint ## Check types, strictly
-	@$(BIN)/mypy -p pipelines -p transforms -p pipeline_io -p kami -p templates -p tests
+	@$(BIN)/mypy -p pipelines -p transforms -p pipeline_io -p kami -p native -p templates -p tests
 
 format: $(VENV)/.lint ## Rewrite the code in its one format
 	@$(BIN)/ruff check --fix .
@@ -70,7 +70,7 @@ metadata: $(VENV)/.run ## Rewrite the metadata of Flex Templates from the pipeli
 template: $(VENV)/.run ## Build the image of a Flex Template and stage it: make template PIPELINE=aml
 	@templates/stage.sh image $(PIPELINE) && templates/stage.sh template $(PIPELINE)
 
-native: $(NATIVE) ## Build the native Avro decoder; needs cargo
+native: $(NATIVE) ## Build the native module (Avro, Kafka); needs cargo
 
 bench: $(VENV)/.test native-if-possible ## Measure the AML job against the per-record route
 	@$(BIN)/python -m tests.benchmarks.job_speed $(ARGS)
@@ -117,7 +117,7 @@ constraints: $(VENV)/.run ## Pin the newest versions that setup.py allows; then 
 
 clean: ## Remove .venv and everything that was built
 	@rm -rf $(VENV) .stack build dist out kamiflow.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@rm -rf transforms/native/target transforms/native/*.so
+	@rm -rf native/target native/*.so
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The interpreter is tried by running it: a shim of pyenv exists for versions that do not run.
@@ -178,22 +178,22 @@ native-if-possible:
 	@if $(MAKE) --question native 2>/dev/null; then :; \
 	elif cargo --version >/dev/null 2>&1; then \
 		$(MAKE) --no-print-directory native || { [ "$$CI" != true ] && \
-			echo "The native decoder was not built: its tests are skipped."; }; \
+			echo "The native module was not built: its tests are skipped."; }; \
 	elif [ "$$CI" = true ]; then \
-		echo "cargo was not found, and CI tests both decoders: install Rust, see https://rustup.rs." >&2; \
+		echo "cargo was not found, and CI tests with the native module: install Rust, see https://rustup.rs." >&2; \
 		exit 1; \
 	else \
-		echo "cargo was not found: the tests of the native decoder are skipped."; \
+		echo "cargo was not found: the tests of the native module are skipped."; \
 	fi
 
 $(NATIVE): $(NATIVE_SOURCES)
 	@cargo --version >/dev/null 2>&1 || { \
-		echo "The native decoder is built by cargo, which was not found: see https://rustup.rs." >&2; exit 1; }
-	@echo "Building the native decoder."
+		echo "The native module is built by cargo, which was not found: see https://rustup.rs." >&2; exit 1; }
+	@echo "Building the native module."
 # The stable ABI needs no interpreter to build against. Run in the folder: cargo looks for
 # .cargo/config.toml there. The library is replaced by a rename, so that a process which has it
 # open keeps the old one whole.
-	@cd transforms/native && PYO3_NO_PYTHON=1 cargo build --quiet --release --locked --target-dir target
-	@cd transforms/native/target/release && \
+	@cd native && PYO3_NO_PYTHON=1 cargo build --quiet --release --locked --target-dir target
+	@cd native/target/release && \
 		cp $$(ls libkamiflow_native.so libkamiflow_native.dylib 2>/dev/null) $(CURDIR)/$@.new
 	@mv -f $@.new $@

@@ -104,7 +104,7 @@ class Distribution(setuptools.Distribution):
     """Says that a wheel is of one platform when the native decoder was built into it."""
 
     def has_ext_modules(self) -> bool:
-        return any((ROOT / "transforms" / "native").glob("*.so"))
+        return any((ROOT / "native").glob("*.so"))
 
 
 setuptools.setup(
@@ -117,7 +117,10 @@ setuptools.setup(
     python_requires=">=3.10,<3.14",
     packages=[
         *setuptools.find_packages(
-            include=["pipelines", "pipelines.*", "transforms", "transforms.*", "kami", "kami.*"]
+            include=[
+                *("pipelines", "pipelines.*", "transforms", "transforms.*"),
+                *("kami", "kami.*", "native"),
+            ]
         ),
         "pipeline_io",
     ],
@@ -127,7 +130,7 @@ setuptools.setup(
     package_data={
         "pipelines": ["*.sql", "recordings/**"],
         "kami": ["sql/*.jinja"],
-        "transforms.native": ["*.pyi", "*.so"],
+        "native": ["*.pyi", "*.so"],
     },
     entry_points={"console_scripts": ["kami=kami.cli:main"]},
     install_requires=INSTALL_REQUIRES,

@@ -11,7 +11,7 @@ import confluent_kafka
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import TopicPartition
 
 from pipeline_io.kafka_errors import (
     RecordsGoneError,
@@ -22,7 +22,7 @@ from pipeline_io.kafka_errors import (
 from pipeline_io.kafka_health import Health
 from pipeline_io.kafka_positions import Partition, PartitionRange, Positions, by_partition
 from pipeline_io.kafka_properties import CONSUMER
-from pipeline_io.kafka_record_batch import record_batches
+from pipeline_io.kafka_queue import Handed, Told, queue_of
 from pipeline_io.kafka_relogin import Relogin
 from pipeline_io.kafka_source import KafkaSource, StartMode
 from pipeline_io.kafka_topics import ACCEPT_LOSS, gone
@@ -90,6 +90,7 @@ class PartitionReader:
         relogin = Relogin(config, source.cluster.password_reference)
         relogin.watch(self._consumer)
         self._health.log_in_by(relogin)
+        self._queue = queue_of(self._consumer)
         self._stands: dict[Partition, int] = {}
         self._ends: dict[Partition, int] = {}
         self._returned = self._discovered = time.monotonic()
@@ -103,6 +104,7 @@ class PartitionReader:
         return True
 
     def close(self) -> None:
+        self._queue.close()
         self._consumer.close()
 
     def _stand_at(self, positions: Positions) -> None:
@@ -118,11 +120,13 @@ class PartitionReader:
             if removed:
                 self._consumer.incremental_unassign([TopicPartition(*key) for key in removed])
             if added:
+                self._queue.expect(added)
                 self._consumer.incremental_assign(
                     [TopicPartition(*key, wanted[key]) for key in added]
                 )
         else:
             removed, added = [], list(wanted)
+            self._queue.expect(added)
             self._consumer.assign([TopicPartition(*key, at) for key, at in wanted.items()])
         for key in (*removed, *added):
             self._ends.pop(key, None)
@@ -144,44 +148,37 @@ class PartitionReader:
         self._stand_at(positions)
         if not self._stands:
             time.sleep(wait_seconds)
-        messages = self._consumer.consume(1, wait_seconds) if self._stands else []
-        if messages and limit > 1:
-            linger = min(LINGER_SECONDS, LINGER_SHARE * handled)
-            messages += self._consumer.consume(limit - 1, linger)
-        found = self._fetched(messages, positions)
-        if not messages:
+        linger = min(LINGER_SECONDS, LINGER_SHARE * handled)
+        handed = self._queue.read(limit, wait_seconds, linger) if self._stands else Handed([], [])
+        found = self._fetched(handed, positions)
+        if not handed.batches and not handed.told:
             waiting = [each for each in positions if not self.is_at_end(each)]
             self._health.check(waiting=bool(waiting), at=", ".join(str(e.key) for e in waiting[:3]))
         self._returned = time.monotonic()
         return found
 
-    def _fetched(self, messages: list[Message], positions: Positions) -> list[Fetched]:
-        told = [message for message in messages if message.error() is not None]
-        if told:
-            messages = [message for message in messages if message.error() is None]
+    def _fetched(self, handed: Handed, positions: Positions) -> list[Fetched]:
         found: list[Fetched] = []
-        if messages:
+        if handed.batches:
             self._health.on_progress()
             topics = {each.topic for each in positions}
             topic = next(iter(topics)) if len(topics) == 1 else None
-            for batch in record_batches(messages, topic):
+            for batch in handed.batches:
                 found.append(behind(batch, positions, topic))
                 positions = found[-1].positions
-        news = self._told(told, positions)
+        news = self._told(handed.told, positions)
         if news != positions:
             found.append(Fetched(None, news))
         self._stands = {each.key: each.start for each in news if each.key in self._stands}
         return found
 
-    def _told(self, told: Sequence[Message], positions: Positions) -> Positions:
+    def _told(self, told: Sequence[Told], positions: Positions) -> Positions:
         """The positions after what the client library told in place of records."""
         now = by_partition(positions)
-        for message in told:
-            error = message.error()
-            key = Partition(str(message.topic()), int(message.partition() or 0))
-            if error is None or key not in now:
+        for key, offset, error in told:
+            if key not in now:
                 continue
-            code, offset = error.code(), int(message.offset() or 0)
+            code = error.code()
             if code == _E._PARTITION_EOF:  # noqa: SLF001
                 self._health.on_progress()
                 now[key] = _advanced(now[key], offset)

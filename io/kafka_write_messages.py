@@ -28,12 +28,17 @@ def messages_of(rows: pa.RecordBatch, names: Sequence[str]) -> Iterable[Message]
 
     Raises TypeError: other columns than SINK_ROWS'.
     """
-    if rows.schema.names != SINK_ROWS.names:
-        message = f"the rows have the columns {rows.schema.names}; expected {SINK_ROWS.names}"
-        raise TypeError(message)
+    check_columns(rows)
     keys: list[bytes | None] = pl.Series(rows.column("key")).to_list()
     payloads: list[bytes] = pl.Series(rows.column("payload")).to_list()
     return zip(payloads, keys, _headers(rows, names), strict=True)
+
+
+def check_columns(rows: pa.RecordBatch) -> None:
+    """Raises TypeError: other columns than SINK_ROWS'."""
+    if rows.schema.names != SINK_ROWS.names:
+        message = f"the rows have the columns {rows.schema.names}; expected {SINK_ROWS.names}"
+        raise TypeError(message)
 
 
 def size_of(rows: pa.RecordBatch) -> int:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from typing import Any
 
 import confluent_kafka
+import pyarrow as pa
 from confluent_kafka import KafkaException, Producer
 
 from pipeline_io.kafka_errors import KafkaConfigError, client_error
+from pipeline_io.kafka_library import library
+from pipeline_io.kafka_native_producer import NativeProducer, is_possible
 from pipeline_io.kafka_relogin import Relogin
 from pipeline_io.kafka_write_config import TopicSink
 from pipeline_io.kafka_write_errors import REFUSED, Failed, stops, write_error
-from pipeline_io.kafka_write_messages import Message
+from pipeline_io.kafka_write_messages import Message, check_columns, messages_of
 from pipeline_io.kafka_write_wait import Patience
 
 _POLL_SECONDS = 0.2
 _CLOSE_SECONDS = 2.0
 # How much of a full queue is waited for before the next message is tried.
 _ROOM = 0.9
+# Short, since messages that arrive are no news.
+_ROOM_SECONDS = 0.02
 
 _Report = functools.partial[None]
 
@@ -31,12 +37,18 @@ class TopicProducer:
     Args:
         one_by_one: sends a request for each message, so that what a broker refuses is about that
             message alone. Some ten times slower.
+        with_own_headers: `send` is called, for messages that bring headers of their own.
 
     Raises KafkaConfigError, SecretError.
     """
 
     def __init__(
-        self, sink: TopicSink, max_message_bytes: int | None, *, one_by_one: bool = False
+        self,
+        sink: TopicSink,
+        max_message_bytes: int | None,
+        *,
+        one_by_one: bool = False,
+        with_own_headers: bool = False,
     ) -> None:
         self.sink = sink
         self._one_by_one = one_by_one
@@ -51,7 +63,7 @@ class TopicProducer:
         if one_by_one:
             config |= {"batch.num.messages": 1, "linger.ms": 0}
         try:
-            self._producer = Producer(config)
+            self._producer = self._made(config, sink.headers or with_own_headers)
         except KafkaException as error:
             message = (
                 f"{sink}: the client library does not take the sink's properties: "
@@ -67,8 +79,41 @@ class TopicProducer:
         """Whether all that was sent is settled."""
         return len(self._producer) == 0 and not self._failed
 
+    def _made(self, config: dict[str, Any], with_headers: object) -> Any:
+        """The library's own function for many messages takes no headers."""
+        native = library()
+        if native is None or with_headers or not is_possible(config):
+            return Producer(config)
+        return NativeProducer(native, config, self.sink.topic, self._report)
+
+    def send_rows(self, rows: pa.RecordBatch, first: int) -> None:
+        """Hands over SINK_ROWS, numbered from `first`; waits while the queue is full.
+
+        Raises KafkaError: no room for too long, or an error that would meet every message.
+        TypeError: other columns than SINK_ROWS'.
+        """
+        if not isinstance(self._producer, NativeProducer):
+            self.send(messages_of(rows, self.sink.headers), first, rows.num_rows)
+            return
+        check_columns(rows)
+        if self.is_idle:
+            self._patience.begin()
+        start: int | None = 0
+        while start is not None:
+            left, number = rows.slice(start), first + start
+            settled = self._producer.produce_rows(left["payload"], left["key"], number)
+            for row, error in settled.refused:
+                # By the library itself, before it came into a request.
+                self._fail(Failed(number + row, error, alone=True))
+            full = settled.first_without_room
+            start = None if full is None else start + full
+            if start is not None:
+                self._make_room()
+        self._producer.poll(0)
+        self._raise_stop()
+
     def send(self, messages: Iterable[Message], first: int, count: int) -> None:
-        """Hands over `count` messages, numbered from `first`; waits while the queue is full.
+        """The same for messages.
 
         Raises KafkaError: no room for too long, or an error that would meet every message.
         """
@@ -99,6 +144,9 @@ class TopicProducer:
 
     def close(self) -> None:
         """Drops what is not sent yet."""
+        if isinstance(self._producer, NativeProducer):
+            self._producer.close(_CLOSE_SECONDS)
+            return
         self._producer.purge(blocking=False)
         self._producer.flush(_CLOSE_SECONDS)
 
@@ -124,11 +172,7 @@ class TopicProducer:
     def _again(self, error: Exception, report: _Report, message: Message) -> None:
         value, key, headers = message
         while isinstance(error, BufferError):
-            waiting = len(self._producer)
-            while len(self._producer) > _ROOM * waiting:
-                self._producer.poll(_POLL_SECONDS)
-                self._raise_stop()
-                self._patience.check(len(self._producer))
+            self._make_room()
             try:
                 self._producer.produce(self.sink.topic, value, key, -1, report, None, 0, headers)
             except (BufferError, KafkaException) as next_error:
@@ -138,6 +182,13 @@ class TopicProducer:
         if isinstance(error, KafkaException):
             # Refused by the library itself, before it came into a request.
             self._fail(Failed(report.args[0], client_error(error), alone=True))
+
+    def _make_room(self) -> None:
+        waiting = len(self._producer)
+        while len(self._producer) > _ROOM * waiting:
+            self._producer.poll(_ROOM_SECONDS)
+            self._raise_stop()
+            self._patience.check(len(self._producer))
 
     def _raise_stop(self) -> None:
         if self._stopped is None:

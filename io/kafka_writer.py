@@ -18,7 +18,7 @@ from pipeline_io.kafka_errors import KafkaUnavailable
 from pipeline_io.kafka_write_check import FoundTopic, check_topic
 from pipeline_io.kafka_write_config import TopicSink
 from pipeline_io.kafka_write_errors import Failed, refusal
-from pipeline_io.kafka_write_messages import messages_of, refused_rows, size_of
+from pipeline_io.kafka_write_messages import refused_rows, size_of
 from pipeline_io.kafka_write_producer import TopicProducer
 from pipeline_io.sink_metrics import SinkMetrics
 
@@ -70,7 +70,7 @@ class _WriteMessages(beam.DoFn):
         window: Any = beam.DoFn.WindowParam,
     ) -> Iterator[WindowedValue]:
         self._held.append(_Held(self._count, element, timestamp, window))
-        self._running().send(messages_of(element, self.sink.headers), self._count, element.num_rows)
+        self._running().send_rows(element, self._count)
         self._count += element.num_rows
         self._bytes += element.nbytes
         self.metrics.count({"bytes": size_of(element)})
@@ -106,8 +106,7 @@ class _WriteMessages(beam.DoFn):
                 if alone:
                     continue
                 held = self._held[self._place(self._held, number)]
-                row = held.rows.slice(number - held.first, 1)
-                producer.send(messages_of(row, self.sink.headers), number, 1)
+                producer.send_rows(held.rows.slice(number - held.first, 1), number)
             again = producer.confirm()
         finally:
             producer.close()

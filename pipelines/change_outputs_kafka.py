@@ -13,7 +13,7 @@ from pipeline_io.kafka_errors import KafkaUnavailable
 from pipeline_io.kafka_write_check import check_topic
 from pipeline_io.kafka_write_config import TopicSink
 from pipeline_io.kafka_write_errors import Failed, refusal
-from pipeline_io.kafka_write_messages import messages_of, refused_rows
+from pipeline_io.kafka_write_messages import refused_rows
 from pipeline_io.kafka_write_producer import TopicProducer
 from pipeline_io.record_schema import SINK_ROWS
 from pipeline_io.schema_registry import SchemaRegistry
@@ -77,7 +77,7 @@ class _Topic:
         rows = _sink_rows(records)
         self._held.append(rows)
         self._firsts.append(self._count)
-        self._producer.send(messages_of(rows, ()), self._count, rows.num_rows)
+        self._producer.send_rows(rows, self._count)
         self._count += rows.num_rows
         self.held_bytes += records.nbytes
 
@@ -113,7 +113,7 @@ class _Topic:
             for one in doubtful:
                 place = self._place(one.number)
                 row = self._held[place].slice(one.number - self._firsts[place], 1)
-                producer.send(messages_of(row, ()), one.number, 1)
+                producer.send_rows(row, one.number)
             again = producer.confirm()
         finally:
             producer.close()

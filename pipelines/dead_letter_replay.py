@@ -102,7 +102,9 @@ class KafkaDestination:
             sink = TopicSink(self.cluster, topic, headers=())
             limit = check_topic(sink).max_message_bytes
             # One message a request: what a broker refuses is that message alone.
-            self._producers[topic] = TopicProducer(sink, limit, one_by_one=True)
+            self._producers[topic] = TopicProducer(
+                sink, limit, one_by_one=True, with_own_headers=True
+            )
         return self._producers[topic]
 
 

@@ -175,7 +175,7 @@ def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def test_the_wheel_has_every_tracked_module_once(wheel_names: list[str]) -> None:
     assert len(wheel_names) == len(set(wheel_names))
-    packaged = {"pipelines", "transforms", "io", "kami"}
+    packaged = {"pipelines", "transforms", "io", "kami", "native"}
     modules = {
         path.relative_to(ROOT).as_posix() for path in tracked_files() if path.suffix == ".py"
     }

@@ -1,4 +1,4 @@
-"""Imports point one way: templates -> pipelines -> transforms, pipeline_io, kami."""
+"""Imports point one way: templates -> pipelines -> transforms, pipeline_io, kami -> native."""
 
 import ast
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ FORBIDDEN = {
     "transforms": {"pipelines", "pipeline_io", "kami", "templates", "tests"},
     "io": {"pipelines", "transforms", "kami", "templates", "tests"},
     "kami": {"pipelines", "transforms", "pipeline_io", "apache_beam", "templates", "tests"},
+    "native": {"pipelines", "transforms", "pipeline_io", "kami", "templates", "tests"},
     "pipelines": {"templates", "tests"},
     "templates": {"transforms", "pipeline_io", "kami", "tests"},
 }
@@ -44,7 +45,7 @@ def test_imports_point_one_way(folder: str) -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("folder", ["pipelines", "transforms", "io", "kami"])
+@pytest.mark.parametrize("folder", ["pipelines", "transforms", "io", "kami", "native"])
 def test_the_folder_has_modules_to_look_at(folder: str) -> None:
     assert modules(folder)
 

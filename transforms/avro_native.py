@@ -20,7 +20,7 @@ from transforms.avro_types import AvroType
 from transforms.avro_wire import wire_schema
 
 try:
-    from transforms.native import kamiflow_native
+    from native import kamiflow_native
 except ImportError:
     AVAILABLE = False
 else:
@@ -48,7 +48,7 @@ class NativeDecoder:
     def __init__(self) -> None:
         if not AVAILABLE:
             message = (
-                "decoder 'native' needs the module transforms.native.kamiflow_native, which is "
+                "decoder 'native' needs the module native.kamiflow_native, which is "
                 "not built: run `make native` (needs Rust), or take decoder 'fastavro'"
             )
             raise NativeMissing(message)

@@ -16,7 +16,7 @@ RUN mvn --batch-mode --quiet -f templates/java/pom.xml -Dbeam.version=${BEAM_VER
 
 FROM rust:1-bookworm AS native
 WORKDIR /src
-COPY transforms/native ./
+COPY native ./
 RUN PYO3_NO_PYTHON=1 cargo build --quiet --release --locked --target-dir target
 
 FROM apache/beam_python${PYTHON_VERSION}_sdk:${BEAM_VERSION}
@@ -24,7 +24,7 @@ COPY --from=jre /opt/java/openjdk /opt/java/openjdk
 COPY --from=java /src/templates/java/target/java-transforms.jar /opt/kamiflow/java-transforms.jar
 WORKDIR /src
 COPY . .
-COPY --from=native /src/target/release/libkamiflow_native.so transforms/native/kamiflow_native.abi3.so
+COPY --from=native /src/target/release/libkamiflow_native.so native/kamiflow_native.abi3.so
 RUN pip install --no-cache-dir ".[encryption,mysql,postgresql]" -c constraints.txt
 WORKDIR /template
 COPY templates/*.py templates/

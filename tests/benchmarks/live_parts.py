@@ -27,7 +27,6 @@ import pyarrow as pa
 import pipelines  # noqa: F401
 from pipeline_io.kafka_partitions import PartitionReader
 from pipeline_io.kafka_topics import plan_read
-from pipeline_io.kafka_write_messages import messages_of
 from pipeline_io.kafka_write_producer import TopicProducer
 from pipeline_io.record_schema import RECORD_SCHEMA
 from pipelines.kafka_tables import KafkaRun, kafka_source, schema_registry
@@ -167,7 +166,7 @@ class Written:
         self._count = 0
 
     def send(self, rows: pa.RecordBatch) -> None:
-        self._producer.send(messages_of(rows, self._sink.headers), self._count, rows.num_rows)
+        self._producer.send_rows(rows, self._count)
         self._count += rows.num_rows
         if self._count >= CONFIRM_EVERY:
             self.confirm()

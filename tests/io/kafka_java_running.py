@@ -28,7 +28,13 @@ START_SECONDS = 240
 
 def produce(brokers: str, topic: str, partitions: int, numbers: range) -> None:
     """Writes a record for each number, in turn to each partition."""
-    producer = Producer({"bootstrap.servers": brokers, "linger.ms": 5})
+    producer = Producer(
+        {
+            "bootstrap.servers": brokers,
+            "linger.ms": 5,
+            "queue.buffering.max.messages": 1_000_000,
+        }
+    )
     for number in numbers:
         producer.produce(topic, b"x" * 200, str(number).encode(), partition=number % partitions)
         if number % 1_000 == 0:

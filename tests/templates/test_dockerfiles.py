@@ -106,9 +106,9 @@ def test_every_source_of_a_copy_exists_and_is_given_to_the_build(path: Path) -> 
         ".venv/bin/python",
         "out/aml/events.jsonl",
         "pipelines/__pycache__/aml.pyc",
-        "transforms/native/target/release/x",
+        "native/target/release/x",
         "templates/java/target/java-transforms.jar",
-        "transforms/native/kamiflow_native.abi3.so",
+        "native/kamiflow_native.abi3.so",
     ],
 )
 def test_the_build_is_given_the_sources_alone(path: Path, name: str) -> None:

@@ -67,7 +67,7 @@ def test_what_is_built_is_copied_from_where_it_is_built() -> None:
     (native,) = [stage for stage in STAGES if stage.name == "native"]
     # What `make native` runs, in that folder, so that the image's decoder is the tested one.
     assert native.of("RUN")[0] in (ROOT / "Makefile").read_text(encoding="utf-8")
-    cargo = (ROOT / "transforms" / "native" / "Cargo.toml").read_text(encoding="utf-8")
+    cargo = (ROOT / "native" / "Cargo.toml").read_text(encoding="utf-8")
     assert 'name = "kamiflow_native"' in cargo
 
 

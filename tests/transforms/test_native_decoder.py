@@ -64,7 +64,7 @@ def test_a_schema_that_the_crate_refuses_is_decoded_by_the_reference(
 
 
 def test_the_extension_refuses_what_it_does_not_know_and_works_on() -> None:
-    native = importlib.import_module("transforms.native.kamiflow_native")
+    native = importlib.import_module("native.kamiflow_native")
     bodies = native.BodyDecoder('{"type": "record", "name": "t1", "fields": []}')
     rows, refused = bodies.decode(pa.array([b"", b"x", None], pa.binary()), 0)
     assert rows is not None

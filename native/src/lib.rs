@@ -1,9 +1,10 @@
-//! Avro bodies of one writer schema to an Arrow record batch.
+//! Avro bodies of one writer schema to an Arrow record batch; in `kafka`, records of a consumer.
 //!
 //! arrow-avro reads the values; `strict` decides before that which bodies are valid at all.
 //! An error half-way through a record leaves arrow-avro's columns of unequal length, so it
 //! must never see a body that it could refuse.
 
+mod kafka;
 mod strict;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -165,5 +166,6 @@ impl BodyDecoder {
 #[pymodule]
 fn kamiflow_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("NativeError", module.py().get_type::<NativeError>())?;
-    module.add_class::<BodyDecoder>()
+    module.add_class::<BodyDecoder>()?;
+    module.add_class::<kafka::QueueReader>()
 }

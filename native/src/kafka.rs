@@ -1,0 +1,360 @@
+//! Records of a Kafka consumer as Arrow columns, taken from librdkafka's queue by its C API.
+//!
+//! A message of the Python client is some ten objects; here it is copied once, into the columns.
+//! The library is the one that the Python client has loaded: its functions come as addresses, so
+//! that nothing is linked and no second copy of it runs.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    BinaryBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder, StructBuilder,
+    TimestampMillisecondBuilder,
+};
+use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use arrow_pyarrow::PyArrowType;
+use arrow_schema::{DataType, Fields, Schema, SchemaRef};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+
+/// `rd_kafka_message_t` of rdkafka.h, a public structure.
+#[repr(C)]
+struct Message {
+    err: c_int,
+    topic: *mut c_void,
+    partition: i32,
+    payload: *const u8,
+    len: usize,
+    key: *const u8,
+    key_len: usize,
+    offset: i64,
+    private: *mut c_void,
+}
+
+type Consume = unsafe extern "C" fn(*mut c_void, c_int, *mut *mut Message, usize) -> isize;
+type Destroy = unsafe extern "C" fn(*mut Message);
+type Timestamp = unsafe extern "C" fn(*const Message, *mut c_int) -> i64;
+type Headers = unsafe extern "C" fn(*const Message, *mut *mut c_void) -> c_int;
+type Header = unsafe extern "C" fn(
+    *const c_void,
+    usize,
+    *mut *const c_char,
+    *mut *const u8,
+    *mut usize,
+) -> c_int;
+type TopicName = unsafe extern "C" fn(*const c_void) -> *const c_char;
+type ErrorText = unsafe extern "C" fn(*const Message) -> *const c_char;
+
+/// The functions of librdkafka that are called for records, in the order of their addresses.
+#[derive(Clone, Copy)]
+struct Library {
+    consume: Consume,
+    destroy: Destroy,
+    timestamp: Timestamp,
+    headers: Headers,
+    header: Header,
+    topic_name: TopicName,
+    error_text: ErrorText,
+}
+
+impl Library {
+    /// Safety: the addresses are those of the named functions.
+    unsafe fn at(addresses: [usize; 7]) -> Option<Self> {
+        if addresses.contains(&0) {
+            return None;
+        }
+        let [consume, destroy, timestamp, headers, header, topic_name, error_text] =
+            addresses.map(|address| address as *const c_void);
+        unsafe {
+            Some(Self {
+                consume: std::mem::transmute::<*const c_void, Consume>(consume),
+                destroy: std::mem::transmute::<*const c_void, Destroy>(destroy),
+                timestamp: std::mem::transmute::<*const c_void, Timestamp>(timestamp),
+                headers: std::mem::transmute::<*const c_void, Headers>(headers),
+                header: std::mem::transmute::<*const c_void, Header>(header),
+                topic_name: std::mem::transmute::<*const c_void, TopicName>(topic_name),
+                error_text: std::mem::transmute::<*const c_void, ErrorText>(error_text),
+            })
+        }
+    }
+}
+
+/// Messages that are given back to the library whatever happens to them here.
+struct Messages {
+    library: Library,
+    all: Vec<*mut Message>,
+}
+
+impl Messages {
+    fn iter(&self) -> impl Iterator<Item = &Message> {
+        // What the library gives is valid until it is destroyed.
+        self.all.iter().map(|message| unsafe { &**message })
+    }
+
+    /// Adds up to `limit` messages; waits for the last of them for so many milliseconds.
+    ///
+    /// Safety: `queue` is one of the library that is not destroyed.
+    unsafe fn consume(&mut self, queue: *mut c_void, limit: usize, wait: c_int) {
+        let had = self.all.len();
+        self.all.resize(had + limit, ptr::null_mut());
+        let place = self.all[had..].as_mut_ptr();
+        let found = unsafe { (self.library.consume)(queue, wait, place, limit) };
+        self.all.truncate(had + usize::try_from(found).unwrap_or(0));
+    }
+}
+
+impl Drop for Messages {
+    fn drop(&mut self) {
+        for message in &self.all {
+            unsafe { (self.library.destroy)(*message) };
+        }
+    }
+}
+
+unsafe fn bytes<'a>(at: *const u8, len: usize) -> Option<&'a [u8]> {
+    (!at.is_null()).then(|| unsafe { std::slice::from_raw_parts(at, len) })
+}
+
+unsafe fn text(at: *const c_char) -> String {
+    if at.is_null() {
+        return String::new();
+    }
+    unsafe { CStr::from_ptr(at) }.to_string_lossy().into_owned()
+}
+
+/// What the library told in place of a record: topic, partition, error code, offset, text.
+type Told = (String, i32, i32, i64, String);
+
+struct Columns {
+    library: Library,
+    schema: SchemaRef,
+    topics: StringBuilder,
+    last_topic: (*const c_void, String),
+    partitions: Int32Builder,
+    offsets: Int64Builder,
+    timestamps: TimestampMillisecondBuilder,
+    headers: Option<ListBuilder<StructBuilder>>,
+    keys: BinaryBuilder,
+    values: BinaryBuilder,
+    bytes: usize,
+}
+
+impl Columns {
+    fn new(library: Library, schema: &SchemaRef, rows: usize, bytes: usize) -> Self {
+        Self {
+            library,
+            schema: schema.clone(),
+            topics: StringBuilder::with_capacity(rows, rows * 16),
+            last_topic: (ptr::null(), String::new()),
+            partitions: Int32Builder::with_capacity(rows),
+            offsets: Int64Builder::with_capacity(rows),
+            timestamps: TimestampMillisecondBuilder::with_capacity(rows),
+            headers: None,
+            keys: BinaryBuilder::with_capacity(rows, rows * 16),
+            values: BinaryBuilder::with_capacity(rows, bytes),
+            bytes: 0,
+        }
+    }
+
+    fn rows(&self) -> usize {
+        self.offsets.values_slice().len()
+    }
+
+    fn append(&mut self, message: &Message) -> Result<(), String> {
+        let at = message.topic.cast_const();
+        if self.last_topic.0 != at {
+            self.last_topic = (at, unsafe { text((self.library.topic_name)(at)) });
+        }
+        self.topics.append_value(&self.last_topic.1);
+        self.partitions.append_value(message.partition);
+        self.offsets.append_value(message.offset);
+        let mut kind: c_int = 0;
+        let millis = unsafe { (self.library.timestamp)(message, &mut kind) };
+        self.timestamps
+            .append_option((millis != -1).then_some(millis));
+        self.append_headers(message)?;
+        unsafe {
+            self.keys
+                .append_option(bytes(message.key, message.key_len));
+            self.values
+                .append_option(bytes(message.payload, message.len));
+        }
+        self.bytes += size_of(message);
+        Ok(())
+    }
+
+    fn append_headers(&mut self, message: &Message) -> Result<(), String> {
+        let mut found: *mut c_void = ptr::null_mut();
+        let error = unsafe { (self.library.headers)(message, &mut found) };
+        if error != 0 || found.is_null() {
+            if let Some(headers) = &mut self.headers {
+                headers.append_null();
+            }
+            return Ok(());
+        }
+        if self.headers.is_none() {
+            let mut headers = headers_builder(&self.schema)?;
+            for _ in 0..self.rows() - 1 {
+                headers.append_null();
+            }
+            self.headers = Some(headers);
+        }
+        let Some(headers) = &mut self.headers else {
+            return Ok(());
+        };
+        let pair = headers.values();
+        for index in 0.. {
+            let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+            let error =
+                unsafe { (self.library.header)(found, index, &mut name, &mut value, &mut size) };
+            if error != 0 {
+                break;
+            }
+            let missing = || "the headers have other columns than key and value".to_string();
+            pair.field_builder::<StringBuilder>(0)
+                .ok_or_else(missing)?
+                .append_value(unsafe { text(name) });
+            pair.field_builder::<BinaryBuilder>(1)
+                .ok_or_else(missing)?
+                .append_option(unsafe { bytes(value, size) });
+            pair.append(true);
+        }
+        headers.append(true);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<RecordBatch, String> {
+        let rows = self.rows();
+        let headers: ArrayRef = match &mut self.headers {
+            Some(headers) => Arc::new(headers.finish()),
+            None => new_null_array(self.schema.field(4).data_type(), rows),
+        };
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(self.topics.finish()),
+            Arc::new(self.partitions.finish()),
+            Arc::new(self.offsets.finish()),
+            Arc::new(self.timestamps.finish().with_timezone("UTC")),
+            headers,
+            Arc::new(self.keys.finish()),
+            Arc::new(self.values.finish()),
+        ];
+        RecordBatch::try_new(self.schema, columns).map_err(|error| error.to_string())
+    }
+}
+
+fn size_of(message: &Message) -> usize {
+    message.len + message.key_len
+}
+
+fn headers_builder(schema: &Schema) -> Result<ListBuilder<StructBuilder>, String> {
+    let wanted = || "the fifth column is not a list of structs: headers".to_string();
+    let DataType::List(item) = schema.field(4).data_type() else {
+        return Err(wanted());
+    };
+    let DataType::Struct(fields) = item.data_type() else {
+        return Err(wanted());
+    };
+    let fields: Fields = fields.clone();
+    Ok(ListBuilder::new(StructBuilder::from_fields(fields, 0)).with_field(item.clone()))
+}
+
+fn batches(
+    messages: &Messages,
+    schema: &SchemaRef,
+    most_bytes: usize,
+) -> Result<(Vec<RecordBatch>, Vec<Told>), String> {
+    let library = messages.library;
+    let (mut found, mut told) = (Vec::new(), Vec::new());
+    let mut columns: Option<Columns> = None;
+    let mut left = messages.all.len();
+    let mut left_bytes: usize = messages.iter().map(size_of).sum();
+    for message in messages.iter() {
+        if message.err != 0 {
+            let (topic, text) = unsafe {
+                let topic = if message.topic.is_null() {
+                    String::new()
+                } else {
+                    text((library.topic_name)(message.topic))
+                };
+                (topic, text((library.error_text)(message)))
+            };
+            told.push((topic, message.partition, message.err, message.offset, text));
+        } else {
+            let is_full = |now: &Columns| {
+                now.bytes + size_of(message) > most_bytes && now.rows() > 0
+            };
+            if let Some(full) = columns.take_if(|now| is_full(now)) {
+                found.push(full.finish()?);
+            }
+            columns
+                .get_or_insert_with(|| {
+                    Columns::new(library, schema, left, left_bytes.min(most_bytes))
+                })
+                .append(message)?;
+        }
+        left -= 1;
+        left_bytes -= size_of(message);
+    }
+    if let Some(last) = columns {
+        found.push(last.finish()?);
+    }
+    Ok((found, told))
+}
+
+/// Reads a queue of librdkafka; for one thread at a time.
+#[pyclass]
+pub struct QueueReader {
+    library: Library,
+    schema: SchemaRef,
+    most_bytes: usize,
+}
+
+#[pymethods]
+impl QueueReader {
+    #[new]
+    fn new(
+        addresses: [usize; 7],
+        schema: PyArrowType<Schema>,
+        most_bytes: usize,
+    ) -> PyResult<Self> {
+        // The caller answers for the addresses: see the .pyi.
+        let library = unsafe { Library::at(addresses) }
+            .ok_or_else(|| PyTypeError::new_err("an address of a function is 0"))?;
+        let schema = Arc::new(schema.0);
+        headers_builder(&schema).map_err(PyTypeError::new_err)?;
+        Ok(Self {
+            library,
+            schema,
+            most_bytes,
+        })
+    }
+
+    /// Up to `limit` records: waits for the first, and less long for the others.
+    fn read(
+        &self,
+        py: Python<'_>,
+        queue: usize,
+        limit: usize,
+        wait_millis: i32,
+        linger_millis: i32,
+    ) -> PyResult<(Vec<PyArrowType<RecordBatch>>, Vec<Told>)> {
+        if queue == 0 {
+            return Err(PyRuntimeError::new_err("the queue is closed"));
+        }
+        let found = py.detach(|| {
+            let mut messages = Messages {
+                library: self.library,
+                all: Vec::new(),
+            };
+            let queue = queue as *mut c_void;
+            unsafe { messages.consume(queue, 1, wait_millis) };
+            if !messages.all.is_empty() && limit > 1 {
+                unsafe { messages.consume(queue, limit - 1, linger_millis) };
+            }
+            batches(&messages, &self.schema, self.most_bytes)
+        });
+        let (batches, told) = found.map_err(PyRuntimeError::new_err)?;
+        Ok((batches.into_iter().map(PyArrowType).collect(), told))
+    }
+}

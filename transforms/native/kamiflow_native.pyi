@@ -1,9 +1,0 @@
-import pyarrow as pa
-
-class NativeError(Exception): ...
-
-class BodyDecoder:
-    def __init__(self, schema: str) -> None: ...
-    def decode(
-        self, values: pa.BinaryArray | pa.LargeBinaryArray, skip: int
-    ) -> tuple[pa.RecordBatch | None, list[int]]: ...
