@@ -37,6 +37,12 @@ LINGER_SHARE = 0.5
 """The same as a share of what the batch before took to be handled: a small batch is cheap, and the
 next one should not wait longer than it is worth. 500 records a second are on time so, for some more
 CPU than with a fixed time."""
+_DEFAULTS: dict[str, object] = {
+    # The library stops fetching while it holds enough, 100,000 records, and looks again after this
+    # time. With its own default, a second, a worker that is faster has nothing to do in between:
+    # 108,000 records a second were read in place of 182,000.
+    "fetch.queue.backoff.ms": 10,
+}
 ASK_SECONDS = 10.0
 NO_GROUP = "kamiflow"
 """The client library wants a group even where none is used."""
@@ -72,7 +78,7 @@ class PartitionReader:
     ) -> None:
         self._source = source
         self._health = Health(source.cluster, f"reading {source.what}", source.stall_seconds)
-        config = source.cluster.client_config(CONSUMER)
+        config = {**_DEFAULTS, **source.cluster.client_config(CONSUMER)}
         config.update(
             {
                 "group.id": source.group or NO_GROUP,

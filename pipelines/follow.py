@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import threading
 import time
@@ -25,6 +26,8 @@ WAIT_SECONDS = 0.2
 """How long a signal waits to be seen: a wait without a limit would see none."""
 CANCEL_SECONDS = 30.0
 """A runner that has not cancelled by then does not answer any more."""
+END_SECONDS = 60.0
+"""Threads that still run so long after everything else has ended do not end by themselves."""
 QUIET_SECONDS = 60.0
 """After this long without a record a person is told so: a connector may have stopped."""
 
@@ -163,7 +166,33 @@ def until_stopped(result: PipelineResult, after_cancel: str | None = None) -> No
                 waiting.ended.wait(CANCEL_SECONDS)
             if after_cancel is not None:
                 LOGGER.warning(after_cancel)
+            _end_by_force_if_needed()
             return
         if stopped.is_set():
             return
     waiting.raise_error()
+
+
+def _end_by_force_if_needed() -> None:
+    """Ends this process some time after its main thread, if other threads keep it.
+
+    A worker in this process may wait for a runner that has forgotten it. What it has not confirmed
+    is read again by the next start, as after any loss of a worker.
+    """
+
+    def watch() -> None:
+        threading.main_thread().join()
+        time.sleep(END_SECONDS)
+        main = threading.main_thread()
+        names = [
+            each.name for each in threading.enumerate() if not each.daemon and each is not main
+        ]
+        LOGGER.error(
+            "the job was cancelled, but %.0f s later this process has not ended: the threads %s "
+            "go on; it is ended by force, and the next start reads again what was not confirmed",
+            END_SECONDS,
+            ", ".join(sorted(names)),
+        )
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end-by-force", daemon=True).start()

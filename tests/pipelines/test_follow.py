@@ -6,6 +6,8 @@ import dataclasses
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -206,3 +208,32 @@ def test_a_signal_cancels_a_pipeline_that_goes_on() -> None:
     result: Any = Result(ends=False)
     until_stopped(result)
     assert result.cancelled.is_set()
+
+
+_NEVER_ENDING = """
+import os, signal, threading, time, types
+from pipelines import follow
+
+follow.END_SECONDS = 0.3
+told = threading.Event()
+result = types.SimpleNamespace(wait_until_finish=told.wait, cancel=told.set)
+threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+if KEPT:
+    threading.Thread(target=lambda: time.sleep(300), name="bundle-1").start()
+follow.until_stopped(result)
+print("the main thread has ended", flush=True)
+"""
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_process_that_a_runner_keeps_after_the_job_was_cancelled_is_ended(kept: bool) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _NEVER_ENDING.replace("KEPT", str(kept))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout == "the main thread has ended\n"
+    assert ended.returncode == int(kept), ended.stderr
+    assert ("the threads bundle-1 go on; it is ended by force" in ended.stderr) is kept
