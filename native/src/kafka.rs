@@ -8,27 +8,25 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::Arc;
 
-use arrow_array::builder::{
-    BinaryBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder, StructBuilder,
-    TimestampMillisecondBuilder,
-};
-use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
-use arrow_schema::{DataType, Fields, Schema, SchemaRef};
+use arrow_schema::{Schema, SchemaRef};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
+use crate::kafka_columns::{Columns, headers_builder};
+
 /// `rd_kafka_message_t` of rdkafka.h, a public structure.
 #[repr(C)]
-struct Message {
+pub struct Message {
     err: c_int,
-    topic: *mut c_void,
-    partition: i32,
-    payload: *const u8,
-    len: usize,
-    key: *const u8,
-    key_len: usize,
-    offset: i64,
+    pub topic: *mut c_void,
+    pub partition: i32,
+    pub payload: *const u8,
+    pub len: usize,
+    pub key: *const u8,
+    pub key_len: usize,
+    pub offset: i64,
     private: *mut c_void,
 }
 
@@ -48,13 +46,13 @@ type ErrorText = unsafe extern "C" fn(*const Message) -> *const c_char;
 
 /// The functions of librdkafka that are called for records, in the order of their addresses.
 #[derive(Clone, Copy)]
-struct Library {
+pub struct Library {
     consume: Consume,
     destroy: Destroy,
-    timestamp: Timestamp,
-    headers: Headers,
-    header: Header,
-    topic_name: TopicName,
+    pub timestamp: Timestamp,
+    pub headers: Headers,
+    pub header: Header,
+    pub topic_name: TopicName,
     error_text: ErrorText,
 }
 
@@ -64,8 +62,15 @@ impl Library {
         if addresses.contains(&0) {
             return None;
         }
-        let [consume, destroy, timestamp, headers, header, topic_name, error_text] =
-            addresses.map(|address| address as *const c_void);
+        let [
+            consume,
+            destroy,
+            timestamp,
+            headers,
+            header,
+            topic_name,
+            error_text,
+        ] = addresses.map(|address| address as *const c_void);
         unsafe {
             Some(Self {
                 consume: std::mem::transmute::<*const c_void, Consume>(consume),
@@ -112,11 +117,11 @@ impl Drop for Messages {
     }
 }
 
-unsafe fn bytes<'a>(at: *const u8, len: usize) -> Option<&'a [u8]> {
+pub unsafe fn bytes<'a>(at: *const u8, len: usize) -> Option<&'a [u8]> {
     (!at.is_null()).then(|| unsafe { std::slice::from_raw_parts(at, len) })
 }
 
-unsafe fn text(at: *const c_char) -> String {
+pub unsafe fn text(at: *const c_char) -> String {
     if at.is_null() {
         return String::new();
     }
@@ -126,137 +131,8 @@ unsafe fn text(at: *const c_char) -> String {
 /// What the library told in place of a record: topic, partition, error code, offset, text.
 type Told = (String, i32, i32, i64, String);
 
-struct Columns {
-    library: Library,
-    schema: SchemaRef,
-    topics: StringBuilder,
-    last_topic: (*const c_void, String),
-    partitions: Int32Builder,
-    offsets: Int64Builder,
-    timestamps: TimestampMillisecondBuilder,
-    headers: Option<ListBuilder<StructBuilder>>,
-    keys: BinaryBuilder,
-    values: BinaryBuilder,
-    bytes: usize,
-}
-
-impl Columns {
-    fn new(library: Library, schema: &SchemaRef, rows: usize, bytes: usize) -> Self {
-        Self {
-            library,
-            schema: schema.clone(),
-            topics: StringBuilder::with_capacity(rows, rows * 16),
-            last_topic: (ptr::null(), String::new()),
-            partitions: Int32Builder::with_capacity(rows),
-            offsets: Int64Builder::with_capacity(rows),
-            timestamps: TimestampMillisecondBuilder::with_capacity(rows),
-            headers: None,
-            keys: BinaryBuilder::with_capacity(rows, rows * 16),
-            values: BinaryBuilder::with_capacity(rows, bytes),
-            bytes: 0,
-        }
-    }
-
-    fn rows(&self) -> usize {
-        self.offsets.values_slice().len()
-    }
-
-    fn append(&mut self, message: &Message) -> Result<(), String> {
-        let at = message.topic.cast_const();
-        if self.last_topic.0 != at {
-            self.last_topic = (at, unsafe { text((self.library.topic_name)(at)) });
-        }
-        self.topics.append_value(&self.last_topic.1);
-        self.partitions.append_value(message.partition);
-        self.offsets.append_value(message.offset);
-        let mut kind: c_int = 0;
-        let millis = unsafe { (self.library.timestamp)(message, &mut kind) };
-        self.timestamps
-            .append_option((millis != -1).then_some(millis));
-        self.append_headers(message)?;
-        unsafe {
-            self.keys
-                .append_option(bytes(message.key, message.key_len));
-            self.values
-                .append_option(bytes(message.payload, message.len));
-        }
-        self.bytes += size_of(message);
-        Ok(())
-    }
-
-    fn append_headers(&mut self, message: &Message) -> Result<(), String> {
-        let mut found: *mut c_void = ptr::null_mut();
-        let error = unsafe { (self.library.headers)(message, &mut found) };
-        if error != 0 || found.is_null() {
-            if let Some(headers) = &mut self.headers {
-                headers.append_null();
-            }
-            return Ok(());
-        }
-        if self.headers.is_none() {
-            let mut headers = headers_builder(&self.schema)?;
-            for _ in 0..self.rows() - 1 {
-                headers.append_null();
-            }
-            self.headers = Some(headers);
-        }
-        let Some(headers) = &mut self.headers else {
-            return Ok(());
-        };
-        let pair = headers.values();
-        for index in 0.. {
-            let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
-            let error =
-                unsafe { (self.library.header)(found, index, &mut name, &mut value, &mut size) };
-            if error != 0 {
-                break;
-            }
-            let missing = || "the headers have other columns than key and value".to_string();
-            pair.field_builder::<StringBuilder>(0)
-                .ok_or_else(missing)?
-                .append_value(unsafe { text(name) });
-            pair.field_builder::<BinaryBuilder>(1)
-                .ok_or_else(missing)?
-                .append_option(unsafe { bytes(value, size) });
-            pair.append(true);
-        }
-        headers.append(true);
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<RecordBatch, String> {
-        let rows = self.rows();
-        let headers: ArrayRef = match &mut self.headers {
-            Some(headers) => Arc::new(headers.finish()),
-            None => new_null_array(self.schema.field(4).data_type(), rows),
-        };
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(self.topics.finish()),
-            Arc::new(self.partitions.finish()),
-            Arc::new(self.offsets.finish()),
-            Arc::new(self.timestamps.finish().with_timezone("UTC")),
-            headers,
-            Arc::new(self.keys.finish()),
-            Arc::new(self.values.finish()),
-        ];
-        RecordBatch::try_new(self.schema, columns).map_err(|error| error.to_string())
-    }
-}
-
-fn size_of(message: &Message) -> usize {
+pub fn size_of(message: &Message) -> usize {
     message.len + message.key_len
-}
-
-fn headers_builder(schema: &Schema) -> Result<ListBuilder<StructBuilder>, String> {
-    let wanted = || "the fifth column is not a list of structs: headers".to_string();
-    let DataType::List(item) = schema.field(4).data_type() else {
-        return Err(wanted());
-    };
-    let DataType::Struct(fields) = item.data_type() else {
-        return Err(wanted());
-    };
-    let fields: Fields = fields.clone();
-    Ok(ListBuilder::new(StructBuilder::from_fields(fields, 0)).with_field(item.clone()))
 }
 
 fn batches(
@@ -281,9 +157,8 @@ fn batches(
             };
             told.push((topic, message.partition, message.err, message.offset, text));
         } else {
-            let is_full = |now: &Columns| {
-                now.bytes + size_of(message) > most_bytes && now.rows() > 0
-            };
+            let is_full =
+                |now: &Columns| now.bytes + size_of(message) > most_bytes && now.rows() > 0;
             if let Some(full) = columns.take_if(|now| is_full(now)) {
                 found.push(full.finish()?);
             }

@@ -5,6 +5,7 @@
 //! must never see a body that it could refuse.
 
 mod kafka;
+mod kafka_columns;
 mod strict;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
