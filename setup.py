@@ -101,7 +101,7 @@ EXTRAS_REQUIRE = {
 
 
 class Distribution(setuptools.Distribution):
-    """Says that a wheel is of one platform when the native decoder was built into it."""
+    """Says that a wheel is of one platform when the native module was built into it."""
 
     def has_ext_modules(self) -> bool:
         return any((ROOT / "native").glob("*.so"))
@@ -136,7 +136,7 @@ setuptools.setup(
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,
     distclass=Distribution,
-    # The native decoder is built for the stable ABI of 3.10: one wheel serves every Python.
+    # The native module is built for the stable ABI of 3.10: one wheel serves every Python.
     options={"bdist_wheel": {"py_limited_api": "cp310"}},
     zip_safe=False,
 )

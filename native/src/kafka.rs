@@ -14,6 +14,7 @@ use arrow_schema::{Schema, SchemaRef};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
+use crate::guarded;
 use crate::kafka_columns::{Columns, headers_builder};
 
 /// `rd_kafka_message_t` of rdkafka.h, a public structure.
@@ -217,19 +218,20 @@ impl QueueReader {
         if queue == 0 {
             return Err(PyRuntimeError::new_err("the queue is closed"));
         }
-        let found = py.detach(|| {
-            let mut messages = Messages {
-                library: self.library,
-                all: Vec::new(),
-            };
-            let queue = queue as *mut c_void;
-            unsafe { messages.consume(queue, 1, wait_millis) };
-            if !messages.all.is_empty() && limit > 1 {
-                unsafe { messages.consume(queue, limit - 1, linger_millis) };
-            }
-            batches(&messages, &self.schema, self.most_bytes)
-        });
-        let (batches, told) = found.map_err(PyRuntimeError::new_err)?;
+        let (batches, told) = py.detach(|| {
+            guarded(|| {
+                let mut messages = Messages {
+                    library: self.library,
+                    all: Vec::new(),
+                };
+                let queue = queue as *mut c_void;
+                unsafe { messages.consume(queue, 1, wait_millis) };
+                if !messages.all.is_empty() && limit > 1 {
+                    unsafe { messages.consume(queue, limit - 1, linger_millis) };
+                }
+                batches(&messages, &self.schema, self.most_bytes)
+            })
+        })?;
         Ok((batches.into_iter().map(PyArrowType).collect(), told))
     }
 }

@@ -80,15 +80,16 @@ impl Columns {
             }
             return Ok(());
         }
-        if self.headers.is_none() {
-            let mut headers = headers_builder(&self.schema)?;
-            for _ in 0..self.rows() - 1 {
-                headers.append_null();
+        let rows = self.rows();
+        let headers = match &mut self.headers {
+            Some(headers) => headers,
+            none => {
+                let mut headers = headers_builder(&self.schema)?;
+                for _ in 0..rows - 1 {
+                    headers.append_null();
+                }
+                none.insert(headers)
             }
-            self.headers = Some(headers);
-        }
-        let Some(headers) = &mut self.headers else {
-            return Ok(());
         };
         let pair = headers.values();
         for index in 0.. {

@@ -28,7 +28,7 @@ create_exception!(
     kamiflow_native,
     NativeError,
     PyException,
-    "What arrow-avro refused or where it panicked; the reference decoder decides instead."
+    "What failed or panicked here. Of Avro: the reference decoder decides instead."
 );
 
 /// arrow-avro must not cut batches of its own: a batch is what `decode` was given.

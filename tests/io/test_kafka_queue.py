@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -18,18 +17,11 @@ from pipeline_io import kafka_queue
 from pipeline_io.kafka_positions import Partition
 from pipeline_io.kafka_queue import ClientQueue, Handed, NativeQueue, RecordQueue, queue_of
 from pipeline_io.record_schema import RECORD_SCHEMA
+from tests.native_module import skip_without_native
 from tests.stack.servers import Kafka
 from tests.stack.topics import Topics
 
 EOF = KafkaError._PARTITION_EOF  # noqa: SLF001
-
-
-def skip_without_native() -> None:
-    if not kafka_queue.AVAILABLE:
-        missing = "the native module is not built: run `make native`"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
 
 
 class Reading:

@@ -1,24 +1,20 @@
 """Both decoders for tests: the native one is skipped where it is not built, but never in CI."""
 
-import os
 from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from tests.native_module import skip_without_native
 from transforms.avro import Decoded, Decoder, choose_decoder
-from transforms.avro_native import AVAILABLE
 
 Array: TypeAlias = "pa.Array[Any]"
 
 
 def decoder_or_skip(name: str) -> Decoder:
-    if name == "native" and not AVAILABLE:
-        missing = "the native decoder is not built: run `make native`"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{missing} (CI tests both decoders)")
-        pytest.skip(missing)
+    if name == "native":
+        skip_without_native()
     return choose_decoder(name)
 
 
