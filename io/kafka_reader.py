@@ -38,8 +38,7 @@ BUNDLE_SECONDS = 1.0
 """How long a bundle of an endless read lasts in a backlog: sinks confirm, offsets are committed."""
 LIVE_BUNDLE_SECONDS = 0.05
 """How long one lasts where batches are not full, since the reader has caught up: sinks confirm with
-the bundle, and at its end Beam waits for the thread that samples its states, for up to a sixth of
-what the bundle has lasted (apache_beam.runners.worker.statesampler)."""
+the bundle, and some steps hand over what they hold at its end."""
 TURN_SECONDS = 0.05
 """How long a bundle waits for a first record where several reads take turns in one thread."""
 BOUNDED_BUNDLE_SECONDS = 10.0

@@ -14,7 +14,7 @@ from pipeline_io.kafka_errors import KafkaConfigError, client_error
 from pipeline_io.kafka_library import library
 from pipeline_io.kafka_native_producer import NativeProducer, is_possible
 from pipeline_io.kafka_relogin import Relogin
-from pipeline_io.kafka_write_config import TopicSink
+from pipeline_io.kafka_write_config import LINGER_MS, TopicSink
 from pipeline_io.kafka_write_errors import REFUSED, Failed, stops, write_error
 from pipeline_io.kafka_write_messages import Message, check_columns, messages_of
 from pipeline_io.kafka_write_wait import Patience
@@ -25,6 +25,9 @@ _CLOSE_SECONDS = 2.0
 _ROOM = 0.9
 # Short, since messages that arrive are no news.
 _ROOM_SECONDS = 0.02
+FEW_ROWS = 500
+"""A batch of fewer is sent at once: nothing comes so soon that would fill its request."""
+_PUSH_SECONDS = 0.001
 
 _Report = functools.partial[None]
 
@@ -60,6 +63,8 @@ class TopicProducer:
         self._reports: list[_Report] = []
         config = sink.producer_config(max_message_bytes)
         config["error_cb"] = self._patience.on_error
+        # Who sets the property has a reason.
+        self._pushes = config["linger.ms"] == LINGER_MS
         if one_by_one:
             config |= {"batch.num.messages": 1, "linger.ms": 0}
         try:
@@ -109,8 +114,7 @@ class TopicProducer:
             start = None if full is None else start + full
             if start is not None:
                 self._make_room()
-        self._producer.poll(0)
-        self._raise_stop()
+        self._told(rows.num_rows)
 
     def send(self, messages: Iterable[Message], first: int, count: int) -> None:
         """The same for messages.
@@ -127,7 +131,15 @@ class TopicProducer:
                 produce(topic, value, key, -1, report, None, 0, headers)
             except (BufferError, KafkaException) as error:
                 self._again(error, report, (value, key, headers))
-        self._producer.poll(0)
+        self._told(count)
+
+    def _told(self, count: int) -> None:
+        """Takes news of what was handed over, after so many messages more."""
+        if self._pushes and 0 < count < FEW_ROWS:
+            # The library ends its wait for more messages where somebody waits for it.
+            self._producer.flush(_PUSH_SECONDS)
+        else:
+            self._producer.poll(0)
         self._raise_stop()
 
     def confirm(self) -> list[Failed]:

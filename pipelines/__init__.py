@@ -10,3 +10,7 @@ import transforms  # noqa: F401
 warnings.filterwarnings(
     "ignore", r"You are using a .*Python version", FutureWarning, r"google\.api_core\."
 )
+
+from pipelines.sampling import sample_often  # noqa: E402  (imports Beam, whose warnings come now)
+
+sample_often()

@@ -144,6 +144,41 @@ def test_the_sink_waits_for_room_and_keeps_the_order(
     assert [each.value() for each in read_topic(kafka.brokers, name)] == payloads * 2
 
 
+@pytest.mark.parametrize("client", ["librdkafka", "python"])
+def test_a_small_batch_does_not_wait_for_more_messages(
+    kafka: Kafka, topic: Topics, monkeypatch: pytest.MonkeyPatch, client: str
+) -> None:
+    monkeypatch.setenv("KAMIFLOW_KAFKA_CLIENT", client)
+    for module in ("kafka_write_config", "kafka_write_producer"):
+        monkeypatch.setattr(f"pipeline_io.{module}.LINGER_MS", 100_000)
+    name = topic()
+    producer = TopicProducer(TopicSink(KafkaCluster(kafka.brokers), name, headers=()), None)
+    deadline = time.monotonic() + 30
+    sent = 0
+    try:
+        # What is sent before the brokers are known, or on a busy machine, leaves with a later one.
+        while not read_topic(kafka.brokers, name):
+            assert time.monotonic() < deadline, "the messages have not left"
+            producer.send_rows(sink_rows([b"one", b"two"]), sent)
+            sent += 2
+    finally:
+        producer.close()
+
+
+def test_a_small_batch_waits_as_long_as_the_sink_says(kafka: Kafka, topic: Topics) -> None:
+    patient = KafkaCluster(kafka.brokers, properties={"linger.ms": "100000"})
+    name = topic()
+    producer = TopicProducer(TopicSink(patient, name, headers=()), None)
+    try:
+        producer.send_rows(sink_rows([b"one", b"two"]), 0)
+        time.sleep(1)
+        assert read_topic(kafka.brokers, name) == []
+        assert producer.confirm() == []
+        assert len(read_topic(kafka.brokers, name)) == 2
+    finally:
+        producer.close()
+
+
 def test_what_a_broker_refuses_is_told_by_its_number(
     kafka: Kafka, topic: Topics, make: MakeProducer, told: list[Any]
 ) -> None:
