@@ -8,8 +8,8 @@ import logging
 from apache_beam.runners.worker.statesampler import StateSampler
 
 PERIOD_MILLIS = 2
-"""How often the worker looks which step is at work, for the metrics of time a step. In runs in turns
-of a job of two million records this cost no CPU that could be told from Beam's 200."""
+"""How often the worker looks which step is at work, for the metrics of time a step. A job of two
+million records took no more CPU with it than with Beam's 200, in runs in turns."""
 _PARAMETER = "sampling_period_ms"
 _LOGGER = logging.getLogger(__name__)
 
