@@ -17,6 +17,7 @@ from kami import tables
 from kami.compaction_held import hold, may_hold
 from kami.compaction_purge import Purge, gone_up_to, purge_of
 from kami.compaction_sql import Relations, render, sql
+from kami.compaction_stage import stage_once
 from kami.compaction_state import Compaction, create_table_sql
 from kami.compaction_superseded import keep_superseded
 from kami.context import ConfiguredTable
@@ -148,9 +149,7 @@ class Compactor:
             self._below(compaction.cut),
             self._anchor(),
         )
-        self.warehouse.run(
-            render("compact_stage.sql.jinja", self.relations, cut=compaction.cut, has_held=True)
-        )
+        stage_once(self.warehouse, self.relations, compaction.cut)
         return states.advance(self.warehouse, compaction, "staged")
 
     def _swap(self, compaction: Compaction) -> Compaction:

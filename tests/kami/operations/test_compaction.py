@@ -14,6 +14,7 @@ from tests.kami.operations.shop import START, Event, Shop, minutes, order_key
 ONE = {"id": 1, "price": "1.00", "note": "a"}
 TWO = {**ONE, "id": 2}
 HOURS = datetime.timedelta(hours=1)
+LOG = "`shop`.`orders_change_log`"
 
 
 def compact(
@@ -42,6 +43,29 @@ def test_the_log_up_to_the_cut_is_in_the_snapshot_and_the_archive(shop: Shop) ->
     assert shop.count("orders_snapshot_archive", "`note` = 'a' AND `id` = 2") == 1
     assert shop.count("_compactions", "`state` = 'done' AND `archived_rows` = 2") == 1
     assert not [name for name in shop.warehouse.tables("shop") if name.startswith("_compaction_")]
+
+
+def test_of_what_was_written_twice_one_is_archived_and_none_is_left(shop: Shop) -> None:
+    filled(shop)
+    later = f"TIMESTAMP '{(START + HOURS).isoformat()}'"
+    shop.warehouse.run(
+        f"INSERT INTO {LOG} SELECT * REPLACE ({later} AS `_ingested_at`) FROM {LOG} "  # noqa: S608
+        f"WHERE `_order_key` <= '{order_key(20)}'"
+    )
+    before = shop.rows()
+    assert compact(shop, 20).archived_rows == 2
+    assert shop.count("orders_archive") == 2
+    assert shop.count("orders_archive", f"`_ingested_at` = {later}") == 0
+    assert shop.count("orders_change_log") == 1
+    assert shop.rows() == before
+
+
+def test_rows_of_one_record_are_all_archived(shop: Shop) -> None:
+    # As where a key changes: one record ends a row, and begins another.
+    filled(shop)
+    shop.warehouse.run(f"UPDATE {LOG} SET `_offset` = 1 WHERE `_offset` = 2")  # noqa: S608
+    assert compact(shop, 20).archived_rows == 2
+    assert shop.count("orders_archive") == 2
 
 
 def test_the_default_cut_leaves_what_came_in_lately(shop: Shop) -> None:

@@ -58,7 +58,9 @@ def compaction(dialect: Dialect) -> str:
         if filled
         else "",
         render("compact_held_more.sql.jinja", relations),
-        render("compact_stage.sql.jinja", relations, cut=order_key(100), has_held=True),
+        render("compact_stage.sql.jinja", relations, cut=order_key(100)),
+        render("compact_repeated.sql.jinja", relations),
+        render("compact_once.sql.jinja", relations),
         render("compact_purge.sql.jinja", relations, before=START),
         render(
             "compact_snapshot.sql.jinja",

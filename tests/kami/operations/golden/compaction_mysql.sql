@@ -70,7 +70,20 @@ WHERE l.`_order_key` <= '0000/0000000000000064/0000000000000000/00000001'
     OR l.`_key` IN (SELECT s.`_key` FROM `shop`.`orders_snapshot` AS s WHERE s.`_key` IS NOT NULL)
   )
   AND CONCAT(COALESCE(l.`_event_id`, ''), '/', COALESCE(l.`_order_key`, ''), '/', COALESCE(l.`_topic`, ''), '/', COALESCE(CAST(l.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(l.`_offset` AS STRING), '')) NOT IN (SELECT CONCAT(COALESCE(q.`_event_id`, ''), '/', COALESCE(q.`_order_key`, ''), '/', COALESCE(q.`_topic`, ''), '/', COALESCE(CAST(q.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(q.`_offset` AS STRING), '')) FROM `shop`.`orders_quarantine` AS q)
-QUALIFY ROW_NUMBER() OVER (PARTITION BY CONCAT(COALESCE(l.`_event_id`, ''), '/', COALESCE(l.`_order_key`, ''), '/', COALESCE(l.`_topic`, ''), '/', COALESCE(CAST(l.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(l.`_offset` AS STRING), '')) ORDER BY l.`_ingested_at`) = 1
+;
+SELECT COUNT(*) AS `places`
+FROM (
+  SELECT s.`_topic`
+  FROM `shop`.`_compaction_orders` AS s
+  GROUP BY s.`_topic`, s.`_topic_partition`, s.`_offset`
+  HAVING COUNT(*) > 1
+  LIMIT 1
+) AS repeated
+;
+CREATE OR REPLACE TABLE `shop`.`_compaction_orders` CLUSTER BY `_key` AS
+SELECT s.*
+FROM `shop`.`_compaction_orders` AS s
+QUALIFY ROW_NUMBER() OVER (PARTITION BY CONCAT(COALESCE(s.`_event_id`, ''), '/', COALESCE(s.`_order_key`, ''), '/', COALESCE(s.`_topic`, ''), '/', COALESCE(CAST(s.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(s.`_offset` AS STRING), '')) ORDER BY s.`_ingested_at`) = 1
 ;
 SELECT
   (
@@ -271,10 +284,10 @@ SELECT
   (SELECT COUNT(*) FROM `shop`.`_compaction_orders`) AS `staged`,
   (
     SELECT COUNT(*) FROM (
-      SELECT CONCAT(COALESCE(s.`_event_id`, ''), '/', COALESCE(s.`_order_key`, ''), '/', COALESCE(s.`_topic`, ''), '/', COALESCE(CAST(s.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(s.`_offset` AS STRING), '')) AS `identity`, TO_HEX(MD5(TO_JSON_STRING(STRUCT(s.`_key`, s.`key`, s.`before`, s.`after`, s.`op`, s.`ts_ms`, s.`transaction`, s.`database_name`, s.`ddl`, s.`source`, s.`_order_key`, s.`_event_id`, s.`_topic`, s.`_topic_partition`, s.`_offset`, s.`_old_key`, s.`_new_key`, s.`_missing_columns`)))) AS `content`
+      SELECT TO_HEX(MD5(TO_JSON_STRING(STRUCT(s.`_key`, s.`key`, s.`before`, s.`after`, s.`op`, s.`ts_ms`, s.`transaction`, s.`database_name`, s.`ddl`, s.`source`, s.`_order_key`, s.`_event_id`, s.`_topic`, s.`_topic_partition`, s.`_offset`, s.`_old_key`, s.`_new_key`, s.`_missing_columns`)))) AS `content`
       FROM `shop`.`_compaction_orders` AS s
       EXCEPT DISTINCT
-      SELECT CONCAT(COALESCE(a.`_event_id`, ''), '/', COALESCE(a.`_order_key`, ''), '/', COALESCE(a.`_topic`, ''), '/', COALESCE(CAST(a.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(a.`_offset` AS STRING), '')) AS `identity`, TO_HEX(MD5(TO_JSON_STRING(STRUCT(a.`_key`, a.`key`, a.`before`, a.`after`, a.`op`, a.`ts_ms`, a.`transaction`, a.`database_name`, a.`ddl`, a.`source`, a.`_order_key`, a.`_event_id`, a.`_topic`, a.`_topic_partition`, a.`_offset`, a.`_old_key`, a.`_new_key`, a.`_missing_columns`)))) AS `content`
+      SELECT TO_HEX(MD5(TO_JSON_STRING(STRUCT(a.`_key`, a.`key`, a.`before`, a.`after`, a.`op`, a.`ts_ms`, a.`transaction`, a.`database_name`, a.`ddl`, a.`source`, a.`_order_key`, a.`_event_id`, a.`_topic`, a.`_topic_partition`, a.`_offset`, a.`_old_key`, a.`_new_key`, a.`_missing_columns`)))) AS `content`
       FROM `shop`.`orders_archive` AS a
     ) AS missing
   ) AS `missing`
