@@ -21,6 +21,7 @@ from pipeline_io.kafka_write_messages import messages_of
 from pipeline_io.recording import RecordingSchemas
 from pipelines.lookups import DatabaseLookups
 from tests.benchmarks.change_log_speed import batches, change_log
+from tests.benchmarks.check_kafka import ThroughKafka, broker
 from tests.benchmarks.job_speed import FOLDER, SQL, VALUES
 from transforms.avro import choose_decoder, decode
 from transforms.sql.errors import Script
@@ -94,6 +95,7 @@ def works(folder: Path) -> Iterator[list[Work]]:
         for rows_of in (plain, lookup):
             stack.enter_context(rows_of.run)
         rows = plain(whole)
+        through = stack.enter_context(ThroughKafka(stack.enter_context(broker()), rows))
         found = [
             Work("decode Avro", BATCH, lambda: decode(values, schemas, native)),
             Work(
@@ -106,6 +108,8 @@ def works(folder: Path) -> Iterator[list[Work]]:
             Work("rows of a change log", BATCH, lambda: log.process(whole)),
             Work("messages of Kafka", BATCH, lambda: list(messages_of(rows, ("event_id", "op")))),
             Work("a small batch", _FEW, lambda: plain(few)),
+            # Last: it has threads of its own.
+            Work("to Kafka and back", rows.num_rows, through),
         ]
         for one in found:
             for _ in range(3):

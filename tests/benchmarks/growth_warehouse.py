@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from tests.stack.databases import Database
 
 FLAVOUR: Flavour = "mysql_gtid"
 _CHANGES_A_ROW = 10
+_REPEATS = 2
+"""Of each query; what took the least is kept."""
 _NOW = datetime.datetime(2027, 1, 1, tzinfo=datetime.timezone.utc)
 _COLUMNS = "id bigint PRIMARY KEY, name text NOT NULL, amount numeric(10,2), changed_at timestamptz"
 _ROWS = """
@@ -42,12 +45,25 @@ def view_and_compaction(rows: int, folder: Path, memory: str, pace: Pace) -> lis
         view = table_sql(dataset_of(rows), OURS)
         found = []
         for query, text in QUERIES.items():
-            used = measured(path, text.format(view=view, id=key, code=code), memory)
-            found.append(_of(f"god view: {query}", rows, used, pace))
+            runs = []
+            for _ in range(_REPEATS):
+                forget(path)
+                used = measured(path, text.format(view=view, id=key, code=code), memory)
+                runs.append(_of(f"god view: {query}", rows, used, pace))
+            found.append(min(runs, key=lambda run: run.cpu_seconds))
+        forget(path)
         return [*found, _of("compaction", rows, compacted(path, rows, memory), pace)]
     finally:
         shutil.rmtree(f"{path}.spilled", ignore_errors=True)
         path.unlink(missing_ok=True)
+
+
+def forget(path: Path) -> None:
+    """Has the system forget what it keeps of a file in memory, so that each size is read from the
+    disk: a file of 4 GB would be kept whole, and one of 21 GB never."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _of(series: str, size: int, used: Used, pace: Pace) -> Measured:

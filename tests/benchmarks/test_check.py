@@ -138,3 +138,5 @@ def test_the_work_that_is_measured_does_what_it_says(tmp_path: Path) -> None:
             rows: Any = by_name[name].call()
             assert rows.num_rows == BATCH - tombstones
             assert by_name[name].records == BATCH
+        through = by_name["to Kafka and back"]
+        assert through.call() == through.records == BATCH - tombstones

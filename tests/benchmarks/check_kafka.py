@@ -1,0 +1,81 @@
+"""Messages to Kafka and back, over librdkafka's own broker of tests: the check needs no server."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from types import TracebackType
+
+import pyarrow as pa
+from confluent_kafka import Producer
+
+from pipeline_io.kafka_cluster import KafkaCluster
+from pipeline_io.kafka_partitions import PartitionReader
+from pipeline_io.kafka_positions import PartitionRange, Positions
+from pipeline_io.kafka_source import KafkaSource
+from pipeline_io.kafka_write_config import TopicSink
+from pipeline_io.kafka_write_producer import TopicProducer
+
+_TOPIC = "checked"
+_PARTITIONS = 4
+"""Which the broker of tests gives a topic."""
+_SECONDS = 60.0
+
+
+@contextlib.contextmanager
+def broker() -> Iterator[str]:
+    """The address of a broker in this process, within the block."""
+    owner = Producer({"test.mock.num.brokers": 1, "log_level": 0})
+    (found,) = owner.list_topics(timeout=_SECONDS).brokers.values()
+    yield f"{found.host}:{found.port}"
+    # It ends with its owner, which must live as long.
+    del owner
+
+
+class ThroughKafka:
+    """Writes rows as messages, and reads them as records: what a sink and a reader do.
+
+    Args:
+        rows: SINK_ROWS.
+    """
+
+    def __init__(self, brokers: str, rows: pa.RecordBatch) -> None:
+        # That broker answers a fetch when its time is over, not when there is something.
+        cluster = KafkaCluster(brokers, {"fetch.max.wait.ms": "5"})
+        source = KafkaSource(cluster, (_TOPIC,), bounded=False, discovery_seconds=None)
+        self._rows = rows
+        self._batch_size = source.batch_size
+        self._producer = TopicProducer(TopicSink(cluster, _TOPIC, headers=()), None)
+        self._reader = PartitionReader(source)
+        self._positions: Positions = tuple(
+            PartitionRange(_TOPIC, number, 0) for number in range(_PARTITIONS)
+        )
+
+    def __enter__(self) -> ThroughKafka:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _where: TracebackType | None,
+    ) -> None:
+        self._reader.close()
+        self._producer.close()
+
+    def __call__(self) -> int:
+        """How many records came back: as many as there are rows."""
+        self._producer.send_rows(self._rows, 0)
+        failed = self._producer.confirm()
+        if failed:
+            message = f"the broker of tests has refused {failed[0]}"
+            raise RuntimeError(message)
+        found = 0
+        while found < self._rows.num_rows:
+            for fetched in self._reader.read(self._positions, self._batch_size, _SECONDS):
+                self._positions = fetched.positions
+                if fetched.batch is not None:
+                    found += fetched.batch.num_rows
+        # Nothing is asked for between the calls: it would count as other work.
+        self._reader.read((), 1, 0)
+        return found
