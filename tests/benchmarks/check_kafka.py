@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from types import TracebackType
 
 import pyarrow as pa
 from confluent_kafka import Producer
@@ -33,20 +32,17 @@ def broker() -> Iterator[str]:
 
 
 class ThroughKafka:
-    """Writes rows as messages, and reads them as records: what a sink and a reader do.
+    """Writes rows as messages, and reads them as records: what a sink and a reader do. A context
+    manager; it begins with its first call, since its threads would count as other work.
 
     Args:
         rows: SINK_ROWS.
     """
 
-    def __init__(self, brokers: str, rows: pa.RecordBatch) -> None:
-        # That broker answers a fetch when its time is over, not when there is something.
-        cluster = KafkaCluster(brokers, {"fetch.max.wait.ms": "5"})
-        source = KafkaSource(cluster, (_TOPIC,), bounded=False, discovery_seconds=None)
+    def __init__(self, rows: pa.RecordBatch) -> None:
         self._rows = rows
-        self._batch_size = source.batch_size
-        self._producer = TopicProducer(TopicSink(cluster, _TOPIC, headers=()), None)
-        self._reader = PartitionReader(source)
+        self._open = contextlib.ExitStack()
+        self._clients: tuple[TopicProducer, PartitionReader] | None = None
         self._positions: Positions = tuple(
             PartitionRange(_TOPIC, number, 0) for number in range(_PARTITIONS)
         )
@@ -54,28 +50,37 @@ class ThroughKafka:
     def __enter__(self) -> ThroughKafka:
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _where: TracebackType | None,
-    ) -> None:
-        self._reader.close()
-        self._producer.close()
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def _begun(self) -> tuple[TopicProducer, PartitionReader]:
+        brokers = self._open.enter_context(broker())
+        # That broker answers a fetch when its time is over, not when there is something.
+        cluster = KafkaCluster(brokers, {"fetch.max.wait.ms": "5"})
+        producer = TopicProducer(TopicSink(cluster, _TOPIC, headers=()), None)
+        self._open.callback(producer.close)
+        reader = PartitionReader(
+            KafkaSource(cluster, (_TOPIC,), bounded=False, discovery_seconds=None)
+        )
+        self._open.callback(reader.close)
+        return producer, reader
 
     def __call__(self) -> int:
         """How many records came back: as many as there are rows."""
-        self._producer.send_rows(self._rows, 0)
-        failed = self._producer.confirm()
+        if self._clients is None:
+            self._clients = self._begun()
+        producer, reader = self._clients
+        producer.send_rows(self._rows, 0)
+        failed = producer.confirm()
         if failed:
             message = f"the broker of tests has refused {failed[0]}"
             raise RuntimeError(message)
         found = 0
         while found < self._rows.num_rows:
-            for fetched in self._reader.read(self._positions, self._batch_size, _SECONDS):
+            for fetched in reader.read(self._positions, self._rows.num_rows, _SECONDS):
                 self._positions = fetched.positions
                 if fetched.batch is not None:
                     found += fetched.batch.num_rows
-        # Nothing is asked for between the calls: it would count as other work.
-        self._reader.read((), 1, 0)
+        # Nothing is asked for between the calls.
+        reader.read((), 1, 0)
         return found

@@ -21,7 +21,7 @@ from pipeline_io.kafka_write_messages import messages_of
 from pipeline_io.recording import RecordingSchemas
 from pipelines.lookups import DatabaseLookups
 from tests.benchmarks.change_log_speed import batches, change_log
-from tests.benchmarks.check_kafka import ThroughKafka, broker
+from tests.benchmarks.check_kafka import ThroughKafka
 from tests.benchmarks.job_speed import FOLDER, SQL, VALUES
 from transforms.avro import choose_decoder, decode
 from transforms.sql.errors import Script
@@ -83,7 +83,8 @@ def _with_lookup(database: Path) -> str:
 
 @contextlib.contextmanager
 def works(folder: Path) -> Iterator[list[Work]]:
-    """All pieces, warmed up, within the block; `folder` gets a database of SQLite."""
+    """All pieces within the block, to be called a few times first; `folder` gets a database of
+    SQLite."""
     (whole,) = batches(FOLDER, BATCH)
     few = whole.slice(0, _FEW)
     values: Any = whole.column("value")
@@ -95,7 +96,7 @@ def works(folder: Path) -> Iterator[list[Work]]:
         for rows_of in (plain, lookup):
             stack.enter_context(rows_of.run)
         rows = plain(whole)
-        through = stack.enter_context(ThroughKafka(stack.enter_context(broker()), rows))
+        through = stack.enter_context(ThroughKafka(rows))
         found = [
             Work("decode Avro", BATCH, lambda: decode(values, schemas, native)),
             Work(
@@ -111,7 +112,4 @@ def works(folder: Path) -> Iterator[list[Work]]:
             # Last: it has threads of its own.
             Work("to Kafka and back", rows.num_rows, through),
         ]
-        for one in found:
-            for _ in range(3):
-                one.call()
         yield found
