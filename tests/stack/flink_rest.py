@@ -12,6 +12,7 @@ from tests.stack.part import StackError
 
 _ANSWER_SECONDS = 10
 _POLL_SECONDS = 0.2
+_ENDED = ("FINISHED", "CANCELED", "FAILED")
 _Found = TypeVar("_Found")
 
 
@@ -56,11 +57,19 @@ class FlinkRest:
         raise NoAnswer(message)
 
     def cancel(self) -> int:
-        """Asks every job to end; how many there are. Raises NoAnswer."""
+        """Asks every job that has not ended to end; how many there are. Raises NoAnswer; of what a
+        job answers after all were asked."""
         jobs = self.ask("/jobs/overview")["jobs"]
-        for job in jobs:
-            self._send("PATCH", f"/jobs/{job['jid']}?mode=cancel")
-        return len(jobs)
+        running = [job["jid"] for job in jobs if job["state"] not in _ENDED]
+        refusals = []
+        for job in running:
+            try:
+                self._send("PATCH", f"/jobs/{job}?mode=cancel")
+            except NoAnswer as error:
+                refusals.append(error)
+        if refusals:
+            raise refusals[0]
+        return len(running)
 
     def job(self) -> dict[str, Any] | None:
         """The job's overview; None where there is none, or nobody who could say."""
