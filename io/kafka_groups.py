@@ -94,15 +94,24 @@ def committed_offsets(
 
 
 class OffsetCommits:
-    """Commits offsets for a group, never backwards. Safe to be used by several threads."""
+    """Commits offsets for a group, never backwards. Safe to be used by several threads.
+
+    What is confirmed is committed by a thread of its own: a bundle does not wait for the group's
+    coordinator, which may be away.
+    """
 
     def __init__(self, cluster: KafkaCluster, group: str) -> None:
         self._cluster = cluster
         self._group = group
-        self._lock = threading.Lock()
+        # Of what is confirmed; and of the consumer with all that is known of its commits.
+        self._lock, self._committing = threading.Lock(), threading.Lock()
         self._confirmed: dict[Partition, tuple[int, str]] = {}
         self._committed: dict[Partition, tuple[int, str]] = {}
         self._tried = 0.0
+        self._due = threading.Event()
+        self._is_closed = False
+        self._thread: threading.Thread | None = None
+        self._broken: Exception | None = None
         self._failing_since: float | None = None
         self._reason = ""
         config = cluster.client_config(CONSUMER)
@@ -119,12 +128,29 @@ class OffsetCommits:
                     self._confirmed[key] = (each.start, each.topic_id)
 
     def confirm(self, positions: Positions) -> None:
-        """Notes positions, and commits unless it did a moment ago; the next call does it then."""
+        """Notes positions, and has them committed unless some were a moment ago; the next call does
+        it then."""
         self.note(positions)
         with self._lock:
-            if time.monotonic() - self._tried >= COMMIT_EVERY_SECONDS:
-                self._tried = time.monotonic()
-                self._try_commit()
+            if time.monotonic() - self._tried < COMMIT_EVERY_SECONDS:
+                return
+            self._tried = time.monotonic()
+            if self._thread is None and not self._is_closed:
+                self._thread = threading.Thread(
+                    target=self._commit_what_is_due, name="kafka-commits", daemon=True
+                )
+                self._thread.start()
+        self._due.set()
+
+    def _commit_what_is_due(self) -> None:
+        try:
+            while self._due.wait() and not self._is_closed:
+                self._due.clear()
+                with self._committing:
+                    self._try_commit()
+        except Exception as error:
+            # For `check`, in the thread of a bundle.
+            self._broken = error
 
     def _try_commit(self) -> None:
         try:
@@ -150,6 +176,8 @@ class OffsetCommits:
 
     def check(self, seconds: float) -> None:
         """KafkaError if no offset could be committed for this long."""
+        if self._broken is not None:
+            raise self._broken
         since = self._failing_since
         if since is not None and time.monotonic() - since > seconds:
             message = (
@@ -160,17 +188,15 @@ class OffsetCommits:
             raise KafkaError(message)
 
     def _commit(self) -> None:
-        new = {
-            key: value
-            for key, value in self._confirmed.items()
-            if value[0] > self._committed.get(key, (-1, ""))[0]
-        }
+        with self._lock:
+            new = {
+                key: value
+                for key, value in self._confirmed.items()
+                if value[0] > self._committed.get(key, (-1, ""))[0]
+            }
         if not new:
             return
-        offsets = [
-            TopicPartition(*key, offset, metadata=f"{_TOPIC_ID}{topic_id}" if topic_id else None)
-            for key, (offset, topic_id) in new.items()
-        ]
+        offsets = [_to_commit(key, *value) for key, value in new.items()]
         for done in self._consumer.commit(offsets=offsets, asynchronous=False):
             if done.error is not None:
                 raise confluent_kafka.KafkaException(done.error)
@@ -185,7 +211,7 @@ class OffsetCommits:
             reraise=True,
         )
         try:
-            with self._lock:
+            with self._committing:
                 retrying(self._commit)
         except confluent_kafka.KafkaException as error:
             inner = client_error(error)
@@ -196,7 +222,19 @@ class OffsetCommits:
             raise error_for(self._cluster, what, inner) from error
 
     def close(self) -> None:
+        with self._lock:
+            self._is_closed, thread = True, self._thread
+        self._due.set()
+        if thread is not None:
+            thread.join()
         self._consumer.close()
+
+
+def _to_commit(key: Partition, offset: int, topic_id: str) -> TopicPartition:
+    if not topic_id:
+        # The client library takes no None for metadata.
+        return TopicPartition(*key, offset)
+    return TopicPartition(*key, offset, metadata=f"{_TOPIC_ID}{topic_id}")
 
 
 def _passes(error: BaseException) -> bool:
