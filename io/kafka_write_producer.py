@@ -63,10 +63,10 @@ class TopicProducer:
         self._reports: list[_Report] = []
         config = sink.producer_config(max_message_bytes)
         config["error_cb"] = self._patience.on_error
-        # Who sets the property has a reason.
-        self._pushes = config["linger.ms"] == LINGER_MS
         if one_by_one:
             config |= {"batch.num.messages": 1, "linger.ms": 0}
+        # Who sets the property has a reason, and what does not wait needs no push.
+        self._pushes = config["linger.ms"] == LINGER_MS
         try:
             self._producer = self._made(config, sink.headers or with_own_headers)
         except KafkaException as error:

@@ -4,12 +4,7 @@ import os
 
 import pytest
 
-try:
-    import native.kamiflow_native  # noqa: F401
-except ImportError:
-    AVAILABLE = False
-else:
-    AVAILABLE = True
+from transforms.avro_native import AVAILABLE
 
 
 def skip_without_native() -> None:

@@ -29,9 +29,8 @@ def test_a_file_of_a_cluster_stays_in_one_process_and_others_are_shared_out(tmp_
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / CLUSTERS).mkdir(parents=True)
     files = [tmp_path / CLUSTERS / "test_cluster.py", tmp_path / "tests" / "test_other.py"]
-    for file in files:
-        # More than one process can take while the other is busy with the cluster.
-        count = 3 if CLUSTERS in f"{file.parent.relative_to(tmp_path)}/" else 20
+    # Of the others more than one process can take while the other is busy with the cluster.
+    for file, count in zip(files, (3, 20), strict=True):
         file.write_text(TESTS.replace("COUNT", str(count)))
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
     run = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -32,43 +33,37 @@ def broker() -> Iterator[str]:
 
 
 class ThroughKafka:
-    """Writes rows as messages, and reads them as records: what a sink and a reader do. A context
-    manager; it begins with its first call, since its threads would count as other work.
+    """Writes rows as messages, and reads them as records: what a sink and a reader do.
+
+    It begins with its first call, since its threads would count as other work, and ends with the
+    stack.
 
     Args:
         rows: SINK_ROWS.
     """
 
-    def __init__(self, rows: pa.RecordBatch) -> None:
+    def __init__(self, rows: pa.RecordBatch, stack: contextlib.ExitStack) -> None:
         self._rows = rows
-        self._open = contextlib.ExitStack()
-        self._clients: tuple[TopicProducer, PartitionReader] | None = None
+        self._stack = stack
         self._positions: Positions = tuple(
             PartitionRange(_TOPIC, number, 0) for number in range(_PARTITIONS)
         )
 
-    def __enter__(self) -> ThroughKafka:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._open.close()
-
-    def _begun(self) -> tuple[TopicProducer, PartitionReader]:
-        brokers = self._open.enter_context(broker())
+    @functools.cached_property
+    def _clients(self) -> tuple[TopicProducer, PartitionReader]:
+        brokers = self._stack.enter_context(broker())
         # That broker answers a fetch when its time is over, not when there is something.
         cluster = KafkaCluster(brokers, {"fetch.max.wait.ms": "5"})
         producer = TopicProducer(TopicSink(cluster, _TOPIC, headers=()), None)
-        self._open.callback(producer.close)
+        self._stack.callback(producer.close)
         reader = PartitionReader(
             KafkaSource(cluster, (_TOPIC,), bounded=False, discovery_seconds=None)
         )
-        self._open.callback(reader.close)
+        self._stack.callback(reader.close)
         return producer, reader
 
     def __call__(self) -> int:
         """How many records came back: as many as there are rows."""
-        if self._clients is None:
-            self._clients = self._begun()
         producer, reader = self._clients
         producer.send_rows(self._rows, 0)
         failed = producer.confirm()

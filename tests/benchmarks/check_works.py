@@ -96,7 +96,6 @@ def works(folder: Path) -> Iterator[list[Work]]:
         for rows_of in (plain, lookup):
             stack.enter_context(rows_of.run)
         rows = plain(whole)
-        through = stack.enter_context(ThroughKafka(rows))
         found = [
             Work("decode Avro", BATCH, lambda: decode(values, schemas, native)),
             Work(
@@ -110,6 +109,6 @@ def works(folder: Path) -> Iterator[list[Work]]:
             Work("messages of Kafka", BATCH, lambda: list(messages_of(rows, ("event_id", "op")))),
             Work("a small batch", _FEW, lambda: plain(few)),
             # Last: it has threads of its own.
-            Work("to Kafka and back", rows.num_rows, through),
+            Work("to Kafka and back", rows.num_rows, ThroughKafka(rows, stack)),
         ]
         yield found

@@ -101,19 +101,15 @@ def test_commits_are_not_more_often_than_each_second(
     assert not coordinator.asked.is_set()
 
 
-def _ended(commits: OffsetCommits) -> Any:
-    thread: Any = commits._thread  # noqa: SLF001
-    thread.join(WAIT_SECONDS)
-    assert not thread.is_alive()
-
-
 def test_what_no_broker_has_said_stops_the_next_bundle(
     coordinator: Coordinator, commits: OffsetCommits
 ) -> None:
     coordinator.error = ValueError("no offset")
     coordinator.may_answer.set()
     commits.confirm(at(5))
-    _ended(commits)
+    thread: Any = commits._thread  # noqa: SLF001
+    thread.join(WAIT_SECONDS)
+    assert not thread.is_alive()
     with pytest.raises(ValueError, match="no offset"):
         commits.check(300)
 

@@ -57,8 +57,8 @@ class FlinkRest:
         raise NoAnswer(message)
 
     def cancel(self) -> int:
-        """Asks every job that has not ended to end; how many there are. Raises NoAnswer; of what a
-        job answers after all were asked."""
+        """Asks every job that has not ended to end; how many there are. Raises NoAnswer: the
+        first refusal, when all were asked."""
         jobs = self.ask("/jobs/overview")["jobs"]
         running = [job["jid"] for job in jobs if job["state"] not in _ENDED]
         refusals = []
