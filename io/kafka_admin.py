@@ -49,8 +49,12 @@ BUSY_CODES = frozenset(
 _K = TypeVar("_K")
 
 
-class KafkaAdmin:
-    """Asks a cluster. Made where it is used; holds a connection."""
+class KafkaAdmin(contextlib.AbstractContextManager["KafkaAdmin"]):
+    """Asks a cluster. Made where it is used; holds a connection until `close`.
+
+    A client that is left to the garbage collector can end the process: Python collects in whatever
+    thread allocates, and the library aborts when it is a thread of that very client.
+    """
 
     def __init__(self, cluster: KafkaCluster, seconds: float | None = None) -> None:
         seconds = START_SECONDS if seconds is None else seconds
@@ -67,10 +71,19 @@ class KafkaAdmin:
 
         config["error_cb"] = on_error
         self._failed = failed
-        self._client = _made(cluster, lambda: AdminClient(config))
+        self._exit = contextlib.ExitStack()
+        client = _made(cluster, lambda: AdminClient(config))
+        self._client: AdminClient = self._exit.enter_context(client)
         relogin = Relogin(config, cluster.password_reference)
         relogin.watch(self._client)
         health.log_in_by(relogin)
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection; nothing can be asked any more."""
+        self._exit.close()
 
     @property
     def client(self) -> AdminClient:
@@ -147,13 +160,15 @@ class KeptAdmins:
                     return kept
                 # The library may ask for a group's broker in vain for ever, though it is back.
                 self._admins.remove(kept)
+                kept.close()
                 break
         self._admins.append(KafkaAdmin(cluster))
         return self._admins[-1]
 
     def forget(self) -> None:
         """The next question is asked with a new client, which reads its password anew."""
-        self._admins.clear()
+        while self._admins:
+            self._admins.pop().close()
 
 
 _KEPT: contextvars.ContextVar[KeptAdmins | None] = contextvars.ContextVar("kept", default=None)
@@ -171,10 +186,15 @@ def kept_admins() -> Iterator[KeptAdmins]:
         kept.forget()
 
 
-def admin_of(cluster: KafkaCluster) -> KafkaAdmin:
-    """The client that `kept_admins` keeps, or one for this question alone. Raises KafkaError."""
+@contextlib.contextmanager
+def admin_of(cluster: KafkaCluster) -> Iterator[KafkaAdmin]:
+    """The client that `kept_admins` keeps, or one for this block alone. Raises KafkaError."""
     kept = _KEPT.get()
-    return KafkaAdmin(cluster) if kept is None else kept.of(cluster)
+    if kept is not None:
+        yield kept.of(cluster)
+        return
+    with KafkaAdmin(cluster) as admin:
+        yield admin
 
 
 def _made(cluster: KafkaCluster, make: Callable[[], AdminClient]) -> AdminClient:

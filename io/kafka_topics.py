@@ -69,7 +69,11 @@ def plan_read(source: KafkaSource) -> ReadPlan:
     not answer within some seconds, refused access, unknown topics, a group that others use,
     committed offsets whose records are gone.
     """
-    admin = admin_of(source.cluster)
+    with admin_of(source.cluster) as admin:
+        return _plan_by(admin, source)
+
+
+def _plan_by(admin: KafkaAdmin, source: KafkaSource) -> ReadPlan:
     found = find_partitions(admin, source)
     committed: Mapping[Partition, Committed] = {}
     if source.group is not None:
@@ -106,7 +110,8 @@ def check_topics(source: KafkaSource) -> None:
 
     Raises KafkaError.
     """
-    find_partitions(admin_of(source.cluster), source)
+    with admin_of(source.cluster) as admin:
+        find_partitions(admin, source)
 
 
 def find_partitions(admin: KafkaAdmin, source: KafkaSource) -> dict[Partition, str]:
@@ -154,7 +159,11 @@ def new_partitions(source: KafkaSource, known: Positions) -> Positions:
     Raises UnknownTopicError for a topic that is gone, RecordsGoneError for one that was deleted
     and made anew.
     """
-    admin = admin_of(source.cluster)
+    with admin_of(source.cluster) as admin:
+        return _new_by(admin, source, known)
+
+
+def _new_by(admin: KafkaAdmin, source: KafkaSource, known: Positions) -> Positions:
     found = find_partitions(admin, source)
     for old in known:
         now = found.get(old.key)

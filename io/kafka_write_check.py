@@ -50,7 +50,11 @@ def check_topic(sink: TopicSink, seconds: float = START_SECONDS) -> FoundTopic:
     Raises KafkaUnavailable after so many seconds without an answer, KafkaAccessError, and
     UnknownTopicError where the topic is not there and the brokers make none.
     """
-    admin = KafkaAdmin(sink.cluster, seconds)
+    with KafkaAdmin(sink.cluster, seconds) as admin:
+        return _found_by(admin, sink)
+
+
+def _found_by(admin: KafkaAdmin, sink: TopicSink) -> FoundTopic:
     topics = admin.topics()
     if sink.topic not in topics and _is_there(admin, sink):
         topics = admin.topics()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -31,8 +32,11 @@ _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
 
 
-class Broker:
-    """A cluster that answered once.
+class Broker(contextlib.AbstractContextManager["Broker"]):
+    """A cluster that answered once; a connection to it until `close`.
+
+    A client that is left to the garbage collector can end the process: Python collects in whatever
+    thread allocates, and the library aborts when it is a thread of that very client.
 
     Args:
         wanted: says where it is and how to log in.
@@ -47,8 +51,17 @@ class Broker:
         self.brokers = wanted.brokers
         self.seconds = seconds
         self._errors: collections.deque[confluent_kafka.KafkaError] = collections.deque(maxlen=20)
-        self.client = self._made(wanted)
-        self._connect()
+        with contextlib.ExitStack() as failed:
+            self.client = failed.enter_context(self._made(wanted))
+            self._connect()
+            self._exit = failed.pop_all()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection; nothing can be asked any more."""
+        self._exit.close()
 
     def ask(
         self, what: str, right: str, request: Callable[[], Mapping[_K, Future[Any]]]

@@ -57,8 +57,10 @@ class KafkaLag:
 
     def close(self) -> None:
         if self._connected:
-            self._connected[1].close()
+            broker, oldest = self._connected
             self._connected = None
+            broker.close()
+            oldest.close()
 
     def _connect(self) -> tuple[Broker, OldestRecords]:
         if not self._connected:
@@ -75,6 +77,7 @@ class KafkaLag:
             try:
                 oldest = OldestRecords(config, self.question.isolation)
             except confluent_kafka.KafkaException as error:
+                broker.close()
                 said = client_error(error).str()
                 message = f"{wanted.path}: the properties of `client` are not taken: {said}"
                 raise ConfigurationError(message) from error

@@ -47,7 +47,8 @@ def ask_for_lag_group(group: str | None, reads: Iterable[object]) -> None:
         return
     for read in kafka_io(reads):
         try:
-            check_group(admin_of(read.config.source.cluster), group)
+            with admin_of(read.config.source.cluster) as admin:
+                check_group(admin, group)
         except GroupInUseError as error:
             message = f"--lag_group={group} is for monitoring alone: {error}"
             raise FlagError(message) from error

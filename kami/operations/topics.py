@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fnmatch
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,8 @@ def plan(context: Context, /, path: Path, timeout_seconds: float, **allowed: Any
     One row a difference: what there is, what the file asks for, and which option apply needs for
     it. The broker is asked whether it would take new topics, partitions and configs.
     """
-    _, found = _planned(path, timeout_seconds, **allowed)
+    with _planned(path, timeout_seconds, **allowed) as (_, found):
+        pass
     _print(context, found.differences)
     _refuse(found)
     if found.differences:
@@ -127,8 +129,6 @@ def apply(
     Nothing is done while one thing of the file cannot be had. What needs an option is left. Stops
     at the first step that the broker refuses, and says what was done and what was not.
     """
-    cluster, found = _planned(path, timeout_seconds, **allowed)
-    _refuse(found)
 
     def say(rows: Iterable[Difference]) -> None:
         if context.output == "json":
@@ -137,7 +137,9 @@ def apply(
             for row in rows:
                 click.echo(str(row))
 
-    take_steps(found.steps, cluster, lambda step: say(step.differences), wait_seconds)
+    with _planned(path, timeout_seconds, **allowed) as (cluster, found):
+        _refuse(found)
+        take_steps(found.steps, cluster, lambda step: say(step.differences), wait_seconds)
     if not found.steps:
         click.echo("kami: nothing to do", err=True)
     if found.left:
@@ -185,13 +187,15 @@ def export(
     connection = read_connection(path)
     manage = Managed(topics or ("*",), acls, users)
     wanted = dataclasses.replace(connection.wanted, manage=manage)
-    state = read_state(Broker(wanted, timeout_seconds), wanted)
+    with Broker(wanted, timeout_seconds) as broker:
+        state = read_state(broker, wanted)
     text, notes = exported(state, manage, connection.written)
     click.echo(text, nl=False)
     for note in notes:
         click.echo(f"kami: left out: {note}", err=True)
 
 
+@contextlib.contextmanager
 def _planned(
     path: Path,
     timeout_seconds: float,
@@ -200,7 +204,7 @@ def _planned(
     allow_repartition: bool,
     reset_offsets: bool,
     rotate: tuple[str, ...],
-) -> tuple[Cluster, Plan]:
+) -> Iterator[tuple[Cluster, Plan]]:
     # Loaded where it is used: every command of kami loads this module.
     from kami.kafka_broker import Broker
     from kami.kafka_steps import Cluster
@@ -211,15 +215,16 @@ def _planned(
             names = ", ".join(sorted({user.name for user in wanted.users})) or "none"
             message = f"--rotate-passwords {pattern!r} is no user of {path}; it has: {names}"
             raise ConfigurationError(message)
-    cluster = Cluster(Broker(wanted, timeout_seconds), wanted)
-    allowed = Allowed(allow_delete, allow_repartition, reset_offsets, rotate)
-    found = plan_of(cluster.state(), wanted, allowed)
-    if not found.refusals:
-        refusals, unknown = cluster.objections(found.steps)
-        for line in unknown:
-            click.echo(f"kami: not checked: {line}", err=True)
-        found = dataclasses.replace(found, refusals=tuple(refusals))
-    return cluster, found
+    with Broker(wanted, timeout_seconds) as broker:
+        cluster = Cluster(broker, wanted)
+        allowed = Allowed(allow_delete, allow_repartition, reset_offsets, rotate)
+        found = plan_of(cluster.state(), wanted, allowed)
+        if not found.refusals:
+            refusals, unknown = cluster.objections(found.steps)
+            for line in unknown:
+                click.echo(f"kami: not checked: {line}", err=True)
+            found = dataclasses.replace(found, refusals=tuple(refusals))
+        yield cluster, found
 
 
 def _refuse(found: Plan) -> None:

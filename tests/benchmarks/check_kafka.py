@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
 
 import pyarrow as pa
-from confluent_kafka import Producer
 
 from pipeline_io.kafka_cluster import KafkaCluster
 from pipeline_io.kafka_partitions import PartitionReader
@@ -15,21 +13,12 @@ from pipeline_io.kafka_positions import PartitionRange, Positions
 from pipeline_io.kafka_source import KafkaSource
 from pipeline_io.kafka_write_config import TopicSink
 from pipeline_io.kafka_write_producer import TopicProducer
+from tests.mock_cluster import mock_cluster
 
 _TOPIC = "checked"
 _PARTITIONS = 4
 """Which the broker of tests gives a topic."""
 _SECONDS = 60.0
-
-
-@contextlib.contextmanager
-def broker() -> Iterator[str]:
-    """The address of a broker in this process, within the block."""
-    owner = Producer({"test.mock.num.brokers": 1, "log_level": 0})
-    (found,) = owner.list_topics(timeout=_SECONDS).brokers.values()
-    yield f"{found.host}:{found.port}"
-    # It ends with its owner, which must live as long.
-    del owner
 
 
 class ThroughKafka:
@@ -51,7 +40,7 @@ class ThroughKafka:
 
     @functools.cached_property
     def _clients(self) -> tuple[TopicProducer, PartitionReader]:
-        brokers = self._stack.enter_context(broker())
+        brokers = self._stack.enter_context(mock_cluster())
         # That broker answers a fetch when its time is over, not when there is something.
         cluster = KafkaCluster(brokers, {"fetch.max.wait.ms": "5"})
         producer = TopicProducer(TopicSink(cluster, _TOPIC, headers=()), None)

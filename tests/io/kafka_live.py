@@ -65,6 +65,6 @@ def group_of(source: KafkaSource) -> KafkaSource:
 
 
 def delete_before(kafka: Any, name: str, offset: int) -> None:
-    admin = AdminClient({"bootstrap.servers": kafka.brokers})
-    for future in admin.delete_records([TopicPartition(name, 0, offset)]).values():
-        future.result()
+    with AdminClient({"bootstrap.servers": kafka.brokers}) as admin:
+        for future in admin.delete_records([TopicPartition(name, 0, offset)]).values():
+            future.result()

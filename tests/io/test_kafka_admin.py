@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import types
 from concurrent.futures import Future
@@ -22,14 +23,18 @@ TIMED_OUT = confluent_kafka.KafkaError._TIMED_OUT  # noqa: SLF001
 REFUSED = confluent_kafka.KafkaError._AUTHENTICATION  # noqa: SLF001
 
 
-class Client:
+class Client(contextlib.AbstractContextManager["Client"]):
     """The client library's: answers unless it is away, and tells errors when it is polled."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
         self.is_away = False
         self.polls = 0
+        self.is_closed = False
         self.errors: list[int] = []
+
+    def __exit__(self, *_: object) -> None:
+        self.is_closed = True
 
     def list_topics(self, timeout: float) -> Any:
         if self.is_away:
@@ -58,18 +63,25 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Client]:
     return clients
 
 
+def topics_of(cluster: KafkaCluster) -> dict[str, Any]:
+    with admin_of(cluster) as admin:
+        return admin.topics()
+
+
 def test_a_question_has_a_client_of_its_own(made: list[Client]) -> None:
     for _ in range(3):
-        admin_of(CLUSTER).topics()
-    assert len(made) == 3
+        topics_of(CLUSTER)
+    assert [client.is_closed for client in made] == [True] * 3
 
 
 def test_questions_of_a_block_share_a_client_for_each_cluster(made: list[Client]) -> None:
     with kept_admins():
         for cluster in (CLUSTER, OTHER, CLUSTER, OTHER, SAME):
-            admin_of(cluster).topics()
+            topics_of(cluster)
+        assert not any(client.is_closed for client in made)
     assert [client.config["client.id"] for client in made] == ["one", "other"]
-    admin_of(CLUSTER).topics()
+    assert all(client.is_closed for client in made)
+    topics_of(CLUSTER)
     assert len(made) == 3
 
 
@@ -77,22 +89,23 @@ def test_a_client_that_is_kept_is_polled_before_it_is_asked_again(made: list[Cli
     # A token that ends is renewed by that alone.
     with kept_admins():
         for _ in range(3):
-            admin_of(CLUSTER).topics()
+            topics_of(CLUSTER)
     assert made[0].polls == 2
 
 
 def test_a_client_that_is_forgotten_is_made_anew(made: list[Client]) -> None:
     with kept_admins() as admins:
-        admin_of(CLUSTER).topics()
+        topics_of(CLUSTER)
         admins.forget()
-        admin_of(CLUSTER).topics()
+        assert made[0].is_closed
+        topics_of(CLUSTER)
     assert len(made) == 2
 
 
 def test_another_thread_does_not_share_the_client_of_a_block(made: list[Client]) -> None:
     with kept_admins():
-        admin_of(CLUSTER)
-        thread = threading.Thread(target=admin_of, args=(CLUSTER,))
+        topics_of(CLUSTER)
+        thread = threading.Thread(target=topics_of, args=(CLUSTER,))
         thread.start()
         thread.join()
     assert len(made) == 2
@@ -108,14 +121,15 @@ def test_a_refusal_is_told(made: list[Client]) -> None:
 
 def test_a_client_whose_connection_failed_is_not_asked_again(made: list[Client]) -> None:
     with kept_admins():
-        admin_of(CLUSTER)
+        topics_of(CLUSTER)
         made[0].errors.append(REFUSED)
         for _ in range(3):
-            admin_of(CLUSTER).topics()
+            topics_of(CLUSTER)
+        assert [client.is_closed for client in made] == [True, False]
         made[1].is_away = True
         # What the one before was refused is no cause of this one's silence.
         with pytest.raises(KafkaUnavailable, match="no answer"):
-            admin_of(CLUSTER).topics()
+            topics_of(CLUSTER)
     assert len(made) == 2
 
 

@@ -26,11 +26,11 @@ from tests.io.kafka_live import MakeTopic, numbers, produce
 
 
 def set_password(kafka: Any, user: str, password: str) -> None:
-    admin = AdminClient({"bootstrap.servers": kafka.brokers})
     info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096)
     made = UserScramCredentialUpsertion(user, info, password.encode())
-    for answer in admin.alter_user_scram_credentials([made]).values():
-        answer.result(10)
+    with AdminClient({"bootstrap.servers": kafka.brokers}) as admin:
+        for answer in admin.alter_user_scram_credentials([made]).values():
+            answer.result(10)
 
 
 def test_a_reader_a_writer_and_commits_go_on_with_the_new_password(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -131,7 +132,8 @@ class Asking(Job):
 
     def open_sources(self, *, goes_on: bool = False) -> Any:
         if goes_on:
-            self.asked.append(admin_of(CLUSTER))
+            with admin_of(CLUSTER) as admin:
+                self.asked.append(admin)
         return super().open_sources(goes_on=goes_on)
 
 
@@ -143,8 +145,11 @@ def test_all_polls_ask_a_cluster_through_one_client(clients: list[Silent]) -> No
     assert (len(set(job.asked)), len(clients)) == (1, 1)
 
 
-class Silent:
+class Silent(contextlib.AbstractContextManager["Silent"]):
     """A client that has nothing to tell."""
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def poll(self, timeout: float) -> None:
         pass

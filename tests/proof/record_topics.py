@@ -69,12 +69,12 @@ def _messages(brokers: str, prefix: str, last: Mapping[str, bytes]) -> list[Mess
 
 def _topics(brokers: str, prefix: str, needed: Iterable[str], deadline: float) -> list[str]:
     """The connector's topics, once those that are needed are there."""
-    admin = AdminClient({"bootstrap.servers": brokers})
-    while True:
+    with AdminClient({"bootstrap.servers": brokers}) as admin:
         there = admin.list_topics(timeout=30).topics
-        if set(needed) <= there.keys() or time.monotonic() > deadline:
-            return [name for name in there if name == prefix or name.startswith(f"{prefix}.")]
-        time.sleep(0.2)
+        while not set(needed) <= there.keys() and time.monotonic() < deadline:
+            time.sleep(0.2)
+            there = admin.list_topics(timeout=30).topics
+    return [name for name in there if name == prefix or name.startswith(f"{prefix}.")]
 
 
 def _refuse_late(deadline: float, topics: Iterable[str]) -> None:

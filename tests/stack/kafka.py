@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from tests.stack.command import run
 from tests.stack.jdk import java, small_jvm
@@ -124,13 +125,12 @@ class Kafka(Part):
         from confluent_kafka import KafkaException
         from confluent_kafka.admin import AdminClient
 
-        client = AdminClient(
-            # What it would say of a broker that is not there yet is no news.
-            {"bootstrap.servers": endpoints["brokers"], "log_level": 0}
-        )
+        # What it would say of a broker that is not there yet is no news.
+        config: dict[str, Any] = {"bootstrap.servers": endpoints["brokers"], "log_level": 0}
         try:
-            # The controller answers this one; the list of topics the broker has at any time.
-            client.describe_cluster(request_timeout=2).result(timeout=3)
+            with AdminClient(config) as client:
+                # The controller answers this one; the list of topics the broker has at any time.
+                client.describe_cluster(request_timeout=2).result(timeout=3)
         except (KafkaException, TimeoutError) as error:
             message = f"{endpoints['brokers']} does not describe its cluster: {error}"
             raise NotReady(message) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
@@ -24,15 +26,14 @@ def test_kafka_keeps_out_who_has_another_password(kafka: servers.Kafka, mechanis
 
 def test_kafka_shows_a_certificate_of_its_authority(kafka: servers.Kafka) -> None:
     def brokers_seen(ca: str, timeout_seconds: float) -> int:
-        client = AdminClient(
-            {
-                "bootstrap.servers": kafka.tls_brokers,
-                "security.protocol": "SSL",
-                "ssl.ca.location": ca,
-                "log_level": 0,
-            }
-        )
-        return len(client.list_topics(timeout=timeout_seconds).brokers)
+        config: dict[str, Any] = {
+            "bootstrap.servers": kafka.tls_brokers,
+            "security.protocol": "SSL",
+            "ssl.ca.location": ca,
+            "log_level": 0,
+        }
+        with AdminClient(config) as client:
+            return len(client.list_topics(timeout=timeout_seconds).brokers)
 
     assert brokers_seen(kafka.ca, 20) == 1
     with pytest.raises(KafkaException):
@@ -40,16 +41,15 @@ def test_kafka_shows_a_certificate_of_its_authority(kafka: servers.Kafka) -> Non
 
 
 def test_kafka_lets_in_by_an_unsigned_token(kafka: servers.Kafka) -> None:
-    client = AdminClient(
-        {
-            "bootstrap.servers": kafka.sasl_brokers,
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": "OAUTHBEARER",
-            "enable.sasl.oauthbearer.unsecure.jwt": True,
-            "sasl.oauthbearer.config": f"principal={kafka.username}",
-        }
-    )
-    assert len(client.list_topics(timeout=20).brokers) == 1
+    config: dict[str, Any] = {
+        "bootstrap.servers": kafka.sasl_brokers,
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "OAUTHBEARER",
+        "enable.sasl.oauthbearer.unsecure.jwt": True,
+        "sasl.oauthbearer.config": f"principal={kafka.username}",
+    }
+    with AdminClient(config) as client:
+        assert len(client.list_topics(timeout=20).brokers) == 1
 
 
 def test_kafka_refuses_a_topic_to_who_has_no_right_to_it(
@@ -75,15 +75,14 @@ def test_kafka_refuses_a_topic_to_who_has_no_right_to_it(
 
 
 def _brokers_seen(kafka: servers.Kafka, mechanism: str, tls: bool, password: str) -> int:
-    client = AdminClient(
-        {
-            "bootstrap.servers": kafka.sasl_tls_brokers if tls else kafka.sasl_brokers,
-            "security.protocol": "SASL_SSL" if tls else "SASL_PLAINTEXT",
-            "ssl.ca.location": kafka.ca,
-            "sasl.mechanism": mechanism,
-            "sasl.username": kafka.username,
-            "sasl.password": password,
-            "log_level": 0,
-        }
-    )
-    return len(client.list_topics(timeout=20 if password == kafka.password else 2).brokers)
+    config: dict[str, Any] = {
+        "bootstrap.servers": kafka.sasl_tls_brokers if tls else kafka.sasl_brokers,
+        "security.protocol": "SASL_SSL" if tls else "SASL_PLAINTEXT",
+        "ssl.ca.location": kafka.ca,
+        "sasl.mechanism": mechanism,
+        "sasl.username": kafka.username,
+        "sasl.password": password,
+        "log_level": 0,
+    }
+    with AdminClient(config) as client:
+        return len(client.list_topics(timeout=20 if password == kafka.password else 2).brokers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,9 @@ class Topics:
     """Makes topics of Kafka whose names are new, and deletes them at `close`."""
 
     def __init__(self, kafka: Kafka) -> None:
-        self._admin = AdminClient({"bootstrap.servers": kafka.brokers})
+        self._exit = contextlib.ExitStack()
+        client = AdminClient({"bootstrap.servers": kafka.brokers})
+        self._admin: AdminClient = self._exit.enter_context(client)
         self._made: list[str] = []
 
     def __call__(
@@ -47,9 +50,11 @@ class Topics:
         self._admin.create_partitions([NewPartitions(topic, total)])[topic].result(timeout=30)
 
     def close(self) -> None:
-        """Deletes the topics, without waiting for it."""
+        """Deletes the topics."""
         if self._made:
-            self._admin.delete_topics(self._made)
+            futures = self._admin.delete_topics(self._made)
+            concurrent.futures.wait(futures.values(), timeout=30)
+        self._exit.close()
 
 
 class PubSubTopic:

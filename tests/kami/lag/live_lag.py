@@ -24,12 +24,17 @@ from kami.topics_wanted import Wanted
 from tests.stack import servers
 
 
-class LiveLag:
+class LiveLag(contextlib.AbstractContextManager["LiveLag"]):
     """A cluster with groups of one test."""
 
     def __init__(self, kafka: servers.Kafka) -> None:
         self.brokers = kafka.brokers
-        self.admin = AdminClient({"bootstrap.servers": kafka.brokers, "log_level": 0})
+        self._exit = contextlib.ExitStack()
+        client = AdminClient({"bootstrap.servers": kafka.brokers, "log_level": 0})
+        self.admin: AdminClient = self._exit.enter_context(client)
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
 
     def produce(self, topic: str, *times_ms: int, partition: int = 0) -> None:
         """A record for each time."""

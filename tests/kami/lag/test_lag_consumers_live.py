@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,16 @@ from tests.stack.databases import fresh_name
 from tests.stack.topics import Topics
 
 
+@pytest.fixture
+def live(kafka: servers.Kafka) -> Iterator[LiveLag]:
+    with LiveLag(kafka) as opened:
+        yield opened
+
+
 def test_a_consumer_that_has_read_and_committed_everything_has_no_lag(
-    kafka: servers.Kafka, topic: Topics
+    live: LiveLag, kafka: servers.Kafka, topic: Topics
 ) -> None:
-    live, name, group = LiveLag(kafka), topic(partitions=2), fresh_name("group")
+    name, group = topic(partitions=2), fresh_name("group")
     live.transaction(name, now_ms() - 60_000, now_ms() - 50_000)
     consumer = Consumer(
         {
@@ -102,9 +108,11 @@ def test_properties_that_a_consumer_cannot_have_are_told(
     assert "max.poll.interval.ms" in result.stderr
 
 
-def test_many_partitions_and_groups_are_read_in_one_go(kafka: servers.Kafka, topic: Topics) -> None:
+def test_many_partitions_and_groups_are_read_in_one_go(
+    live: LiveLag, kafka: servers.Kafka, topic: Topics
+) -> None:
     """Each batch is larger than what a consumer asks for by the partition."""
-    live, name, group = LiveLag(kafka), topic(partitions=20), fresh_name("group")
+    name, group = topic(partitions=20), fresh_name("group")
     producer = Producer({"bootstrap.servers": kafka.brokers, "linger.ms": 1000})
     for partition in range(20):
         for _ in range(8):
@@ -134,10 +142,10 @@ class Silent:
 
 
 def test_a_partition_that_gives_no_record_is_unknown_and_so_is_the_sum(
-    kafka: servers.Kafka, topic: Topics, monkeypatch: pytest.MonkeyPatch
+    live: LiveLag, kafka: servers.Kafka, topic: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kami.lag_kafka.OldestRecords", Silent)
-    live, name, group = LiveLag(kafka), topic(partitions=2), fresh_name("group")
+    name, group = topic(partitions=2), fresh_name("group")
     live.produce(name, now_ms())
     live.commit(group, name, 0, 0)
     code, (row, other), told = live.run(group)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ from tests.stack.topics import Topics
 
 
 @pytest.fixture
-def live(kafka: servers.Kafka) -> LiveLag:
-    return LiveLag(kafka)
+def live(kafka: servers.Kafka) -> Iterator[LiveLag]:
+    with LiveLag(kafka) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import time
@@ -49,7 +50,9 @@ class Live:
     def __init__(self, kafka: servers.Kafka, folder: Path, prefix: str) -> None:
         self.kafka = kafka
         self.prefix = prefix
-        self.admin = AdminClient({"bootstrap.servers": kafka.brokers, "log_level": 0})
+        self._exit = contextlib.ExitStack()
+        client = AdminClient({"bootstrap.servers": kafka.brokers, "log_level": 0})
+        self.admin: AdminClient = self._exit.enter_context(client)
         self.path = folder / "topics.yaml"
 
     def manage(self) -> dict[str, Any]:
@@ -114,6 +117,7 @@ class Live:
         ]
         if gone:
             _done(self.admin.alter_user_scram_credentials(gone))
+        self._exit.close()
 
 
 def eventually(holds: Callable[[], bool]) -> None:

@@ -219,11 +219,12 @@ def test_a_table_names_what_differs(live: Live) -> None:
 def test_a_broker_that_stops_answering_is_told(live: Live) -> None:
     live.write(topics=[{"name": live.prefix, "partitions": 1}])
     wanted = read_wanted(live.path)
-    cluster = Cluster(Broker(wanted, seconds=3), wanted)
-    (step,) = plan_of(cluster.state(), wanted).steps
     said: list[Step] = []
-    with live.kafka.paused(), pytest.raises(KamiError) as caught:
-        take_steps([step], cluster, said.append)
+    with Broker(wanted, seconds=3) as broker:
+        cluster = Cluster(broker, wanted)
+        (step,) = plan_of(cluster.state(), wanted).steps
+        with live.kafka.paused(), pytest.raises(KamiError) as caught:
+            take_steps([step], cluster, said.append)
     assert caught.value.exit_code == 3
     assert "check that the brokers are up" in str(caught.value)
     assert "done before that, 0 of 1 steps" in str(caught.value)

@@ -176,16 +176,17 @@ def opened_bank(kafka: Kafka, connect: Connect, mysql: MySql, postgres: Postgres
 
 def delete_topics(kafka: Kafka) -> None:
     """Deletes the bank's topics; returns when they are gone."""
-    admin = AdminClient({"bootstrap.servers": kafka.brokers})
+    with AdminClient({"bootstrap.servers": kafka.brokers}) as admin:
+        names = _topics_there(admin)
+        if names:
+            for deleted in admin.delete_topics(names).values():
+                deleted.result(timeout=30)
+        while _topics_there(admin):
+            time.sleep(0.1)
 
-    def there() -> list[str]:
-        return [name for name in TOPICS if name in admin.list_topics(timeout=30).topics]
 
-    if names := there():
-        for deleted in admin.delete_topics(names).values():
-            deleted.result(timeout=30)
-    while there():
-        time.sleep(0.1)
+def _topics_there(admin: AdminClient) -> list[str]:
+    return [name for name in TOPICS if name in admin.list_topics(timeout=30).topics]
 
 
 @contextlib.contextmanager
