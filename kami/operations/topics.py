@@ -101,9 +101,8 @@ def plan(context: Context, /, path: Path, timeout_seconds: float, **allowed: Any
     it. The broker is asked whether it would take new topics, partitions and configs.
     """
     with _planned(path, timeout_seconds, **allowed) as (_, found):
-        pass
-    _print(context, found.differences)
-    _refuse(found)
+        _print(context, found.differences)
+        _refuse(found)
     if found.differences:
         count = len(found.differences)
         message = f"{count} {'difference' if count == 1 else 'differences'}"

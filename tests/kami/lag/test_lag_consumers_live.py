@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,6 @@ from tests.kami.lag.live_lag import LiveLag, kafka_exporter, now_ms
 from tests.stack import servers
 from tests.stack.databases import fresh_name
 from tests.stack.topics import Topics
-
-
-@pytest.fixture
-def live(kafka: servers.Kafka) -> Iterator[LiveLag]:
-    with LiveLag(kafka) as opened:
-        yield opened
 
 
 def test_a_consumer_that_has_read_and_committed_everything_has_no_lag(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,6 @@ from tests.kami.topics.live_topics import eventually
 from tests.stack import servers
 from tests.stack.databases import fresh_name
 from tests.stack.topics import Topics
-
-
-@pytest.fixture
-def live(kafka: servers.Kafka) -> Iterator[LiveLag]:
-    with LiveLag(kafka) as opened:
-        yield opened
 
 
 @pytest.fixture
