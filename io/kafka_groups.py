@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import confluent_kafka
@@ -15,6 +15,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
 from pipeline_io.kafka_admin import BUSY_CODES, KafkaAdmin
 from pipeline_io.kafka_cluster import KafkaCluster
+from pipeline_io.kafka_commit_thread import CommitThread
 from pipeline_io.kafka_errors import GroupInUseError, KafkaError, client_error, error_for
 from pipeline_io.kafka_positions import Partition, Positions, by_partition
 from pipeline_io.kafka_properties import CONSUMER
@@ -94,24 +95,20 @@ def committed_offsets(
 
 
 class OffsetCommits:
-    """Commits offsets for a group, never backwards. Safe to be used by several threads.
+    """Commits offsets for a group, never backwards, beside the bundles that confirm them.
 
-    What is confirmed is committed by a thread of its own: a bundle does not wait for the group's
-    coordinator, which may be away.
+    Args:
+        every_seconds: what is confirmed is committed at most so often.
     """
 
-    def __init__(self, cluster: KafkaCluster, group: str) -> None:
+    def __init__(
+        self, cluster: KafkaCluster, group: str, every_seconds: float = COMMIT_EVERY_SECONDS
+    ) -> None:
         self._cluster = cluster
         self._group = group
-        # Of what is confirmed; and of the consumer with all that is known of its commits.
-        self._lock, self._committing = threading.Lock(), threading.Lock()
-        self._confirmed: dict[Partition, tuple[int, str]] = {}
-        self._committed: dict[Partition, tuple[int, str]] = {}
-        self._tried = 0.0
-        self._due = threading.Event()
-        self._is_closed = False
-        self._thread: threading.Thread | None = None
-        self._broken: Exception | None = None
+        self._commits: CommitThread[tuple[int, str]] = CommitThread(
+            self._try_commit, "kafka-commits", every_seconds
+        )
         self._failing_since: float | None = None
         self._reason = ""
         config = cluster.client_config(CONSUMER)
@@ -122,40 +119,18 @@ class OffsetCommits:
 
     def note(self, positions: Positions) -> None:
         """All before these positions is with the sinks: to be committed."""
-        with self._lock:
-            for key, each in by_partition(positions).items():
-                if each.start > self._confirmed.get(key, (-1, ""))[0]:
-                    self._confirmed[key] = (each.start, each.topic_id)
+        self._commits.note(
+            {key: (each.start, each.topic_id) for key, each in by_partition(positions).items()}
+        )
 
     def confirm(self, positions: Positions) -> None:
-        """Notes positions, and has them committed unless some were a moment ago; the next call does
-        it then."""
+        """Notes positions, and has them committed, if not at once then a moment later."""
         self.note(positions)
-        with self._lock:
-            if time.monotonic() - self._tried < COMMIT_EVERY_SECONDS:
-                return
-            self._tried = time.monotonic()
-            if self._thread is None and not self._is_closed:
-                self._thread = threading.Thread(
-                    target=self._commit_what_is_due, name="kafka-commits", daemon=True
-                )
-                self._thread.start()
-        self._due.set()
+        self._commits.wake()
 
-    def _commit_what_is_due(self) -> None:
+    def _try_commit(self, offsets: Mapping[Partition, tuple[int, str]]) -> str | None:
         try:
-            while self._due.wait() and not self._is_closed:
-                self._due.clear()
-                with self._committing:
-                    self._try_commit()
-        except Exception as error:
-            # For `check`, in the thread of a bundle.
-            self._broken = error
-
-    def _try_commit(self) -> None:
-        try:
-            self._commit()
-            self._failing_since = None
+            self._commit(offsets)
         except confluent_kafka.KafkaException as error:
             # Serves the callback, by which a password that was rotated is read again.
             self._consumer.poll(0)
@@ -164,20 +139,22 @@ class OffsetCommits:
             self._failing_since = self._failing_since or time.monotonic()
             self._reason = f"{inner.str()} ({inner.name()})"
             failing = time.monotonic() - self._failing_since
-            if inner.code() in BUSY_CODES and failing < WARN_SECONDS:
-                return
-            _LOGGER.warning(
-                "%s: offsets of the group %r are not committed: %s; tried again with the next "
-                "records. A job that starts now reads some records twice",
-                self._cluster,
-                self._group,
-                self._reason,
-            )
+            if inner.code() not in BUSY_CODES or failing >= WARN_SECONDS:
+                _LOGGER.warning(
+                    "%s: offsets of the group %r are not committed: %s; tried again soon. A job "
+                    "that starts now reads some records twice",
+                    self._cluster,
+                    self._group,
+                    self._reason,
+                )
+            return self._reason
+        self._failing_since = None
+        return None
 
     def check(self, seconds: float) -> None:
         """KafkaError if no offset could be committed for this long."""
-        if self._broken is not None:
-            raise self._broken
+        if self._commits.broken is not None:
+            raise self._commits.broken
         since = self._failing_since
         if since is not None and time.monotonic() - since > seconds:
             message = (
@@ -187,20 +164,11 @@ class OffsetCommits:
             )
             raise KafkaError(message)
 
-    def _commit(self) -> None:
-        with self._lock:
-            new = {
-                key: value
-                for key, value in self._confirmed.items()
-                if value[0] > self._committed.get(key, (-1, ""))[0]
-            }
-        if not new:
-            return
-        offsets = [_to_commit(key, *value) for key, value in new.items()]
-        for done in self._consumer.commit(offsets=offsets, asynchronous=False):
+    def _commit(self, offsets: Mapping[Partition, tuple[int, str]]) -> None:
+        asked = [_to_commit(key, *value) for key, value in offsets.items()]
+        for done in self._consumer.commit(offsets=asked, asynchronous=False):
             if done.error is not None:
                 raise confluent_kafka.KafkaException(done.error)
-        self._committed.update(new)
 
     def commit_all(self) -> None:
         """Commits what is confirmed, waiting for a cluster that is busy. Raises KafkaError."""
@@ -211,8 +179,7 @@ class OffsetCommits:
             reraise=True,
         )
         try:
-            with self._committing:
-                retrying(self._commit)
+            retrying(self._commits.commit_now, self._commit)
         except confluent_kafka.KafkaException as error:
             inner = client_error(error)
             what = f"committing offsets of the group {self._group!r}"
@@ -222,11 +189,7 @@ class OffsetCommits:
             raise error_for(self._cluster, what, inner) from error
 
     def close(self) -> None:
-        with self._lock:
-            self._is_closed, thread = True, self._thread
-        self._due.set()
-        if thread is not None:
-            thread.join()
+        self._commits.close()
         self._consumer.close()
 
 

@@ -20,6 +20,7 @@ from apache_beam.metrics.metric import Metrics
 from confluent_kafka import TopicPartition
 
 from pipeline_io.kafka_cluster import KafkaCluster
+from pipeline_io.kafka_commit_thread import CommitThread
 from pipeline_io.kafka_positions import Partition
 from pipeline_io.kafka_properties import CONSUMER
 
@@ -90,7 +91,7 @@ class GroupCommits:
 
 
 class LagCommits:
-    """Commits what was handled, never backwards, from a thread of its own: bundles do not wait.
+    """Commits what was handled. Raises nothing: a job that works is not stopped for its lag.
 
     Args:
         commit: says why offsets are not committed, or None.
@@ -105,62 +106,32 @@ class LagCommits:
     ) -> None:
         self._commit = commit
         self._what = what
-        self._every_seconds = every_seconds
-        self._changed = threading.Condition()
-        self._handled: dict[Partition, int] = {}
-        self._committed: dict[Partition, int] = {}
+        self._commits: CommitThread[int] = CommitThread(
+            self._try_commit, "lag-commits", every_seconds
+        )
+        self._lock = threading.Lock()
         self._failures = 0
         self._warned = -WARN_EVERY_SECONDS
-        self._hurries = False
-        self._thread: threading.Thread | None = None
 
     def handled(self, offsets: Offsets) -> int:
         """All before these offsets is handled. How many commits have failed since the last call."""
-        with self._changed:
-            for key, offset in offsets.items():
-                self._handled[key] = max(offset, self._handled.get(key, offset))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="lag-commits", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
+        self._commits.note(offsets)
+        self._commits.wake()
+        with self._lock:
             failures, self._failures = self._failures, 0
             return failures
 
     def settle(self, seconds: float = CLOSE_SECONDS) -> bool:
         """Waits until all is committed; whether it is."""
-        with self._changed:
-            self._hurries = True
-            self._changed.notify_all()
-            try:
-                return self._changed.wait_for(lambda: not self._left(), seconds)
-            finally:
-                self._hurries = False
+        return self._commits.settle(seconds)
 
-    def _left(self) -> dict[Partition, int]:
-        return {
-            key: offset
-            for key, offset in self._handled.items()
-            if offset > self._committed.get(key, -1)
-        }
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(self._left)
-                left = self._left()
-            why = self._commit(left)
-            with self._changed:
-                if why is None:
-                    self._committed |= left
-                else:
-                    self._failures += 1
-                self._changed.notify_all()
-            if why is not None:
-                self._tell(why)
-            with self._changed:
-                # What has failed is not asked for again at once, whoever hurries.
-                hurries = (lambda: self._hurries) if why is None else (lambda: False)
-                self._changed.wait_for(hurries, self._every_seconds)
+    def _try_commit(self, offsets: Offsets) -> str | None:
+        why = self._commit(offsets)
+        if why is not None:
+            with self._lock:
+                self._failures += 1
+            self._tell(why)
+        return why
 
     def _tell(self, why: str) -> None:
         if time.monotonic() - self._warned < WARN_EVERY_SECONDS:

@@ -10,7 +10,6 @@ import confluent_kafka
 import pytest
 from confluent_kafka import TopicPartition
 
-from pipeline_io import kafka_groups
 from pipeline_io.kafka_cluster import KafkaCluster
 from pipeline_io.kafka_errors import KafkaError
 from pipeline_io.kafka_groups import OffsetCommits
@@ -30,7 +29,7 @@ class Coordinator:
         self.asked, self.may_answer = threading.Event(), threading.Event()
         self.committed: list[int] = []
         self.metadata: list[str | None] = []
-        self.has_answered = threading.Event()
+        self.has_answered, self.has_committed = threading.Event(), threading.Event()
         self.error: Exception | None = None
         self.is_closed = False
 
@@ -44,6 +43,7 @@ class Coordinator:
         self.committed += [each.offset for each in offsets]
         self.metadata += [each.metadata for each in offsets]
         self.has_answered.set()
+        self.has_committed.set()
         return offsets
 
     def poll(self, _seconds: float) -> None:
@@ -60,19 +60,20 @@ def coordinator(monkeypatch: pytest.MonkeyPatch) -> Coordinator:
     return made
 
 
-@pytest.fixture
-def commits(coordinator: Coordinator) -> Iterator[OffsetCommits]:
-    made = OffsetCommits(KafkaCluster("127.0.0.1:9"), "readers")
+@pytest.fixture(params=[3_600.0])
+def commits(coordinator: Coordinator, request: pytest.FixtureRequest) -> Iterator[OffsetCommits]:
+    """Commits once, unless a test says how often."""
+    made = OffsetCommits(KafkaCluster("127.0.0.1:9"), "readers", request.param)
     yield made
     coordinator.may_answer.set()
     made.close()
     assert coordinator.is_closed
 
 
+@pytest.mark.parametrize("commits", [0.0], indirect=True)
 def test_a_bundle_does_not_wait_for_a_coordinator_that_is_away(
-    coordinator: Coordinator, commits: OffsetCommits, monkeypatch: pytest.MonkeyPatch
+    coordinator: Coordinator, commits: OffsetCommits
 ) -> None:
-    monkeypatch.setattr(kafka_groups, "COMMIT_EVERY_SECONDS", 0.0)
     commits.confirm(at(5))
     assert coordinator.asked.wait(WAIT_SECONDS)
     # The answer is still out.
@@ -86,10 +87,9 @@ def test_a_bundle_does_not_wait_for_a_coordinator_that_is_away(
     assert coordinator.metadata == [None, "topic-id=Zm9v"]
 
 
-def test_commits_are_not_more_often_than_each_second(
-    coordinator: Coordinator, commits: OffsetCommits, monkeypatch: pytest.MonkeyPatch
+def test_commits_are_not_more_often_than_they_may_be(
+    coordinator: Coordinator, commits: OffsetCommits
 ) -> None:
-    monkeypatch.setattr(kafka_groups, "COMMIT_EVERY_SECONDS", 3_600.0)
     coordinator.may_answer.set()
     commits.confirm(at(1))
     assert coordinator.has_answered.wait(WAIT_SECONDS)
@@ -101,13 +101,41 @@ def test_commits_are_not_more_often_than_each_second(
     assert not coordinator.asked.is_set()
 
 
+@pytest.mark.parametrize("commits", [0.01], indirect=True)
+def test_what_is_confirmed_a_moment_after_a_commit_needs_no_further_bundle(
+    coordinator: Coordinator, commits: OffsetCommits
+) -> None:
+    coordinator.may_answer.set()
+    commits.confirm(at(1))
+    assert coordinator.has_committed.wait(WAIT_SECONDS)
+    coordinator.has_committed.clear()
+    commits.confirm(at(2))
+    assert coordinator.has_committed.wait(WAIT_SECONDS)
+    assert coordinator.committed == [1, 2]
+
+
+@pytest.mark.parametrize("commits", [0.01], indirect=True)
+def test_what_was_refused_is_committed_without_a_further_bundle(
+    coordinator: Coordinator, commits: OffsetCommits
+) -> None:
+    away = confluent_kafka.KafkaError(confluent_kafka.KafkaError.COORDINATOR_NOT_AVAILABLE)
+    coordinator.error = confluent_kafka.KafkaException(away)
+    coordinator.may_answer.set()
+    commits.confirm(at(5))
+    assert coordinator.has_answered.wait(WAIT_SECONDS)
+    assert coordinator.committed == []
+    coordinator.error = None
+    assert coordinator.has_committed.wait(WAIT_SECONDS)
+    assert coordinator.committed == [5]
+
+
 def test_what_no_broker_has_said_stops_the_next_bundle(
     coordinator: Coordinator, commits: OffsetCommits
 ) -> None:
     coordinator.error = ValueError("no offset")
     coordinator.may_answer.set()
     commits.confirm(at(5))
-    thread: Any = commits._thread  # noqa: SLF001
+    thread: Any = commits._commits._thread  # noqa: SLF001
     thread.join(WAIT_SECONDS)
     assert not thread.is_alive()
     with pytest.raises(ValueError, match="no offset"):
