@@ -40,10 +40,19 @@ def purge_of(warehouse: Warehouse, relations: Relations, before: datetime.dateti
     view = warehouse.definition(relations.dataset, relations.table)
     if GUARD not in (view or ""):
         return None
-    (found,) = warehouse.query(
-        render("compact_purge.sql.jinja", relations, before=before)
+    (old,) = warehouse.query(
+        sql(
+            "SELECT COUNT(*) AS `deleted_rows` FROM {{ r.snapshot }} WHERE `_key` IS NOT NULL "
+            "AND `_deleted` AND `_snapshot_at` < {{ before | timestamp }}",
+            r=relations,
+            before=before,
+        )
     ).to_pylist()
-    return Purge(before, found["below"]) if found["deleted_rows"] else None
+    if not old["deleted_rows"]:
+        # The other query reads all keys of the log and the archive.
+        return None
+    (found,) = warehouse.query(render("compact_purge.sql.jinja", relations)).to_pylist()
+    return Purge(before, found["below"])
 
 
 def gone_up_to(relations: Relations, *, has_anchor: bool) -> str:

@@ -212,10 +212,48 @@ def _count_if(node: exp.Expr) -> exp.Expr:
     return exp.Count(this=case)
 
 
+def _fingerprint(node: exp.Expr) -> exp.Expr:
+    """FARM_FINGERPRINT(x): 64 other bits, by which values of one statement are compared. Of
+    TO_JSON_STRING(STRUCT(...)) they are the struct's: its text would cost ten times as much."""
+    (text,) = node.expressions
+    made = text.find(exp.Struct) if isinstance(text, exp.Coalesce) else None
+    is_struct = made is not None and text == _json_text(exp.JSONFormat(this=made.copy()))
+    if made is not None and is_struct:
+        return _function("HASH", made)
+    there = exp.Not(this=exp.Is(this=text.copy(), expression=exp.null()))
+    return exp.If(this=there, true=_function("HASH", text))
+
+
+def _one_row(node: exp.Expr) -> exp.Expr:
+    """WITH x AS (SELECT MAX(y) FROM z): DuckDB would keep the rows of x, and with them all columns
+    of a view that reads x twice, those that a query does not ask for too."""
+    made = node.this
+    if isinstance(made, exp.Select) and made.args.get("group") is None:
+        sums = all(each.find(exp.AggFunc) for each in made.expressions)
+        if sums and made.find(exp.Window) is None:
+            node.set("materialized", False)
+    return node
+
+
+def _newest_field(node: exp.Expr) -> exp.Expr:
+    """MAX_BY(STRUCT(x AS name, ...), y).name: the x of one row, NULL too. DuckDB would read and
+    compare the other fields as well."""
+    by = node.this
+    if not isinstance(by, exp.ArgMax) or not isinstance(by.this, exp.Struct):
+        return node
+    for field in by.this.expressions:
+        if isinstance(field, exp.PropertyEQ) and field.name == node.expression.name:
+            return _function("ARG_MAX_NULL", field.expression, by.expression)
+    return node
+
+
 _MENDS: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.Bracket: _member,
+    exp.CTE: _one_row,
     exp.CountIf: _count_if,
     exp.DataType: _type,
+    exp.Dot: _newest_field,
+    exp.FarmFingerprint: _fingerprint,
     exp.Format: _formatted,
     exp.In: _in_unnest,
     exp.JSONExtractScalar: _member_text,

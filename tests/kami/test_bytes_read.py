@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kami.bytes_read import bytes_read
+from kami.duckdb_dialect import translated
 from kami.errors import KamiError
 from kami.statements import create_table
 from kami.tables import Column
+from kami.views import god_view_sql
 from kami.warehouse import Warehouse, open_warehouse
 from tests.kami.hand_made import HandMade
 
@@ -121,3 +123,30 @@ def test_a_god_view_reads_its_keys_and_the_columns_that_are_asked_for(tmp_path: 
     assert n is not None
     # Of the snapshot neither the ids, nor the note.
     assert everything - n == 2 * 8 + (2 + len("a long text"))
+
+
+@pytest.mark.parametrize("dialect", ["mysql", "postgresql"])
+def test_a_count_of_a_god_view_reads_no_rows_of_the_log(dialect: str) -> None:
+    made = HandMade("CREATE TABLE t (id INT PRIMARY KEY, n INT, p INT)", dialect)
+    made.log("c", 1, {"id": 1, "n": 5, "p": 1})
+    made.snapshot(0, {"id": 2, "n": 6, "p": 1})
+    count = "SELECT COUNT(*) AS n FROM shop.t"
+    of_count, of_n = (
+        bytes_read(made.warehouse, query) for query in (count, "SELECT n FROM shop.t")
+    )
+    assert of_count is not None
+    assert of_n is not None
+    # The log's `after`, whole, and the snapshot's column.
+    assert of_n - of_count == len('{"id": 1, "n": 5, "p": 1}') + 8
+
+
+def test_duckdb_reads_no_more_for_a_count_than_bigquery() -> None:
+    made = HandMade("CREATE TABLE t (id INT PRIMARY KEY, n INT)", "mysql")
+    made.log("c", 1, {"id": 1, "n": 5})
+    of_count, of_n = (
+        made.warehouse._connection.execute(f"EXPLAIN {sql}").fetchall()[0][1]  # noqa: SLF001
+        for asked in ("COUNT(*) AS n", "SUM(n) AS n")
+        for sql in translated(f"SELECT {asked} FROM ({god_view_sql(made.table)})")  # noqa: S608
+    )
+    assert "after" in of_n
+    assert "after" not in of_count

@@ -15,6 +15,11 @@ from kami.warehouse import literal, open_warehouse, quoted
 from kami.warehouse_duckdb import DuckDbWarehouse
 
 UTC = datetime.timezone.utc
+NEWEST = (
+    "(SELECT MAX_BY({}, y).{} FROM (SELECT 1 AS x, 1 AS y, 'old' AS z UNION ALL "
+    "SELECT NULL, 2, 'new' UNION ALL SELECT 3, NULL, 'no place'))"
+)
+"""The newest of three rows, whose x is NULL."""
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +58,14 @@ def warehouse() -> DuckDbWarehouse:
         ("FORMAT('%05d', 7)", "00007"),
         ("(SELECT COUNTIF(x) FROM (SELECT TRUE AS x) WHERE FALSE)", 0),
         ("(SELECT COUNTIF(x) FROM UNNEST([TRUE, FALSE, NULL, TRUE]) AS x)", 2),
+        ("FARM_FINGERPRINT('a') = FARM_FINGERPRINT(CONCAT('', 'a'))", True),
+        ("FARM_FINGERPRINT('a') = FARM_FINGERPRINT('b')", False),
+        ("FARM_FINGERPRINT(CAST(NULL AS STRING))", None),
+        ("(SELECT MAX_BY(STRUCT(x AS a), y).a FROM (SELECT 1 AS x, 1 AS y))", 1),
+        (NEWEST.format("STRUCT(x AS a)", "a"), None),
+        (NEWEST.format("STRUCT(1 AS b, x AS a)", "a"), None),
+        (NEWEST.format("STRUCT(x AS a, z AS b)", "b"), "new"),
+        ("(SELECT MAX_BY(STRUCT(x AS a), y).a FROM (SELECT 1 AS x, NULL AS y))", None),
         ("(SELECT `a.b` FROM (SELECT 'it''s.' AS `a.b`))", None),
     ],
 )
@@ -62,6 +75,39 @@ def test_it_means_the_same(warehouse: DuckDbWarehouse, sql: str, expected: objec
     found = warehouse.query(f"SELECT {sql} AS c").column("c")[0].as_py()
     assert found == expected
     assert isinstance(found, type(expected))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "NULL",
+        "STRUCT('a', 1, [1])",
+        "STRUCT('b', 1, [])",
+        "STRUCT('a', 2, [])",
+        "STRUCT('a', 0, [])",
+    ],
+)
+def test_a_fingerprint_of_columns_differs_with_each_of_them(
+    warehouse: DuckDbWarehouse, other: str
+) -> None:
+    rows = f"(SELECT STRUCT('a' AS t, 1 AS i, ARRAY<INT64>[] AS l) AS s, 'x' AS k, {other} AS o)"
+    print_of = "FARM_FINGERPRINT(TO_JSON_STRING(STRUCT({}, k)))"
+    sql = f"SELECT {print_of.format('s')} = {print_of.format('o')} AS c FROM {rows}"  # noqa: S608
+    assert warehouse.query(sql).column("c")[0].as_py() is False
+    same = f"SELECT {print_of.format('s')} = {print_of.format('s')} AS c FROM {rows}"  # noqa: S608
+    assert warehouse.query(same).column("c")[0].as_py() is True
+
+
+def test_a_step_of_one_row_is_not_kept_and_others_are_as_duckdb_wants() -> None:
+    """DuckDB asks all columns of what reads a step that it keeps."""
+    (found,) = translated(
+        "WITH one AS (SELECT COALESCE(MAX(a), '') AS a FROM t), many AS (SELECT MAX(a) AS a FROM t "
+        "GROUP BY b), sums AS (SELECT SUM(a) OVER () AS a FROM t), n AS (SELECT COUNT(*) AS n "
+        "FROM t) SELECT 1"
+    )
+    assert found.count("NOT MATERIALIZED") == 2
+    assert "one AS NOT MATERIALIZED" in found
+    assert "n AS NOT MATERIALIZED" in found
 
 
 def test_several_changes_of_a_table_are_several_statements() -> None:

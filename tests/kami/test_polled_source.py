@@ -36,7 +36,7 @@ def test_a_poll_leaves_no_value_out() -> None:
     assert not any(column.toast for column in view_columns(_polled("postgresql")))
 
 
-def test_the_sql_of_a_polled_table_is_as_it_was() -> None:
+def test_the_golden_sql_of_a_polled_table_is_as_it_was() -> None:
     made = "\n".join(generated(_polled("postgresql")).values())
     if os.environ.get("KAMIFLOW_GOLDEN") == "write":
         GOLDEN.write_text(made, encoding="utf-8")

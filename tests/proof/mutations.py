@@ -171,7 +171,7 @@ MUTATIONS = (
     ),
     Mutation(
         "of equal order keys the first delivery",
-        view_sql=replaced("      log._offset\n", "      -log._offset\n"),
+        view_sql=replaced(", log._offset)", ", -log._offset)"),
         shown_by=("mysql_gtid", 105),
     ),
 )

@@ -152,6 +152,45 @@ def test_nothing_is_deleted_when_the_archive_has_another_row_in_its_place(shop: 
     assert shop.count("orders_change_log") == 1
 
 
+@pytest.mark.parametrize(
+    ("column", "forged"),
+    [
+        ("_key", '["2"]'),
+        ("key", '{"id": 2}'),
+        ("before", "{}"),
+        ("after", None),
+        ("op", "u"),
+        ("ts_ms", START),
+        ("transaction", {"id": "1", "total_order": 1, "data_collection_order": 1}),
+        ("database_name", "shop"),
+        ("ddl", "ALTER"),
+        ("source", {"pos": 7}),
+        ("_old_key", '{"id": 2}'),
+        ("_new_key", '{"id": 2}'),
+        ("_missing_columns", ["note"]),
+    ],
+)
+def test_nothing_is_deleted_when_one_column_of_the_archive_differs(
+    shop: Shop, column: str, forged: object
+) -> None:
+    filled(shop)
+    row = {**Event(10, "c", 1, ONE).row(1, START), column: forged}
+    shop.append("orders_archive", [row])
+    with pytest.raises(RefusedError, match=r"1 of 2 rows of shop\.orders .* nothing was deleted"):
+        compact(shop, 20)
+    assert shop.count("orders_change_log") == 3
+
+
+def test_what_the_archive_holds_already_is_deleted(shop: Shop) -> None:
+    filled(shop)
+    # It came in at another time.
+    row = Event(10, "c", 1, ONE).row(1, START + datetime.timedelta(days=1))
+    shop.append("orders_archive", [row])
+    assert compact(shop, 20).archived_rows == 2
+    assert shop.count("orders_archive") == 2
+    assert shop.count("orders_change_log") == 1
+
+
 def test_a_deleted_row_is_forgotten_only_where_the_view_keeps_late_rows_out(shop: Shop) -> None:
     filled(shop)
     compact(shop, 20)

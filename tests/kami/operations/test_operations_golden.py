@@ -61,7 +61,7 @@ def compaction(dialect: Dialect) -> str:
         render("compact_stage.sql.jinja", relations, cut=order_key(100)),
         render("compact_repeated.sql.jinja", relations),
         render("compact_once.sql.jinja", relations),
-        render("compact_purge.sql.jinja", relations, before=START),
+        render("compact_purge.sql.jinja", relations),
         render(
             "compact_snapshot.sql.jinja",
             relations,

@@ -37,15 +37,14 @@ newest_keys AS (
   GROUP BY log._key
 ),
 newest AS (
-  -- A row that was delivered again has the same order key: its later delivery is taken.
+  -- A row that was delivered again has the same order key: its later delivery is taken. Field by
+  -- field, so that a query reads those that it asks for; a STRUCT, since MAX_BY passes over NULL.
   SELECT
     chosen._key,
     chosen.order_key,
     MAX(log._order_key) AS log_order_key,
-    MAX_BY(
-      STRUCT(log.op AS op, log.after AS after),
-      log._offset
-    ) AS latest
+    MAX_BY(log.op, log._offset) AS op,
+    MAX_BY(STRUCT(log.after AS after), log._offset).after AS after
   FROM newest_keys AS chosen
   JOIN `shop`.`orders_change_log` AS log
     ON log._key = chosen._key
@@ -86,8 +85,8 @@ merged AS (
       AS _kami_from_log,
     newest._key AS _kami_log_key,
     newest.order_key AS _kami_log_order_key,
-    newest.latest.op AS _kami_op,
-    newest.latest.after AS _kami_after,
+    newest.op AS _kami_op,
+    newest.after AS _kami_after,
     held.*
   FROM newest
   FULL OUTER JOIN held ON held._key = newest._key

@@ -55,15 +55,15 @@ newest_keys AS (
   GROUP BY log._key
 ),
 newest AS (
-  -- A row that was delivered again has the same order key: its later delivery is taken.
+  -- A row that was delivered again has the same order key: its later delivery is taken. Field by
+  -- field, so that a query reads those that it asks for; a STRUCT, since MAX_BY passes over NULL.
   SELECT
     chosen._key,
     chosen.order_key,
     MAX(log._order_key) AS log_order_key,
-    MAX_BY(
-      STRUCT(log.op AS op, log.after AS after, log._missing_columns AS missing),
-      log._offset
-    ) AS latest
+    MAX_BY(log.op, log._offset) AS op,
+    MAX_BY(STRUCT(log.after AS after), log._offset).after AS after,
+    MAX_BY(STRUCT(log._missing_columns AS missing), log._offset).missing AS missing
   FROM newest_keys AS chosen
   JOIN `shop`.`app_notes_change_log` AS log
     ON log._key = chosen._key AND (log._order_key = chosen.order_key OR log.op = 'r')
@@ -128,7 +128,7 @@ gaps AS (
   -- `+` is above the end of no order key: the row itself counts as earlier.
   SELECT _key, CONCAT(order_key, '+') AS before
   FROM newest
-  WHERE latest.op IN ('c', 'u', 'r') AND ARRAY_LENGTH(latest.missing) > 0
+  WHERE op IN ('c', 'u', 'r') AND ARRAY_LENGTH(missing) > 0
 ),
 row_begins AS (
   -- Where the row of a key begins: it came from another key, or the one before it ended.
@@ -218,9 +218,9 @@ merged AS (
       AS _kami_from_log,
     newest._key AS _kami_log_key,
     newest.order_key AS _kami_log_order_key,
-    newest.latest.op AS _kami_op,
-    newest.latest.after AS _kami_after,
-    newest.latest.missing AS _kami_missing,
+    newest.op AS _kami_op,
+    newest.after AS _kami_after,
+    newest.missing AS _kami_missing,
     held.*
   FROM newest
   FULL OUTER JOIN held ON held._key = newest._key

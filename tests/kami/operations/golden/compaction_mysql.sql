@@ -86,11 +86,6 @@ FROM `shop`.`_compaction_orders` AS s
 QUALIFY ROW_NUMBER() OVER (PARTITION BY CONCAT(COALESCE(s.`_event_id`, ''), '/', COALESCE(s.`_order_key`, ''), '/', COALESCE(s.`_topic`, ''), '/', COALESCE(CAST(s.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(s.`_offset` AS STRING), '')) ORDER BY s.`_ingested_at`) = 1
 ;
 SELECT
-  (
-    SELECT COUNT(*)
-    FROM `shop`.`orders_snapshot` AS s
-    WHERE s.`_key` IS NOT NULL AND s.`_deleted` AND s.`_snapshot_at` < TIMESTAMP '2026-01-01 00:00:00.000000+00'
-  ) AS `deleted_rows`,
   LEAST(
     (
       SELECT COALESCE(MIN(l.`_order_key`), 'g')
@@ -284,10 +279,10 @@ SELECT
   (SELECT COUNT(*) FROM `shop`.`_compaction_orders`) AS `staged`,
   (
     SELECT COUNT(*) FROM (
-      SELECT TO_HEX(MD5(TO_JSON_STRING(STRUCT(s.`_key`, s.`key`, s.`before`, s.`after`, s.`op`, s.`ts_ms`, s.`transaction`, s.`database_name`, s.`ddl`, s.`source`, s.`_order_key`, s.`_event_id`, s.`_topic`, s.`_topic_partition`, s.`_offset`, s.`_old_key`, s.`_new_key`, s.`_missing_columns`)))) AS `content`
+      SELECT s.`_event_id`, FARM_FINGERPRINT(TO_JSON_STRING(STRUCT(s.`_key`, s.`key`, s.`before`, s.`after`, s.`op`, s.`ts_ms`, s.`transaction`, s.`database_name`, s.`ddl`, s.`source`, s.`_order_key`, s.`_event_id`, s.`_topic`, s.`_topic_partition`, s.`_offset`, s.`_old_key`, s.`_new_key`, s.`_missing_columns`))) AS `fingerprint`
       FROM `shop`.`_compaction_orders` AS s
       EXCEPT DISTINCT
-      SELECT TO_HEX(MD5(TO_JSON_STRING(STRUCT(a.`_key`, a.`key`, a.`before`, a.`after`, a.`op`, a.`ts_ms`, a.`transaction`, a.`database_name`, a.`ddl`, a.`source`, a.`_order_key`, a.`_event_id`, a.`_topic`, a.`_topic_partition`, a.`_offset`, a.`_old_key`, a.`_new_key`, a.`_missing_columns`)))) AS `content`
+      SELECT a.`_event_id`, FARM_FINGERPRINT(TO_JSON_STRING(STRUCT(a.`_key`, a.`key`, a.`before`, a.`after`, a.`op`, a.`ts_ms`, a.`transaction`, a.`database_name`, a.`ddl`, a.`source`, a.`_order_key`, a.`_event_id`, a.`_topic`, a.`_topic_partition`, a.`_offset`, a.`_old_key`, a.`_new_key`, a.`_missing_columns`))) AS `fingerprint`
       FROM `shop`.`orders_archive` AS a
     ) AS missing
   ) AS `missing`
@@ -298,6 +293,6 @@ WHERE l.`_order_key` <= '0000/0000000000000064/0000000000000000/00000001'
   AND CONCAT(COALESCE(l.`_event_id`, ''), '/', COALESCE(l.`_order_key`, ''), '/', COALESCE(l.`_topic`, ''), '/', COALESCE(CAST(l.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(l.`_offset` AS STRING), '')) IN (SELECT CONCAT(COALESCE(s.`_event_id`, ''), '/', COALESCE(s.`_order_key`, ''), '/', COALESCE(s.`_topic`, ''), '/', COALESCE(CAST(s.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(s.`_offset` AS STRING), '')) FROM `shop`.`_compaction_orders` AS s)
 ;
 DELETE FROM `shop`.`orders_change_log` AS l
-WHERE CONCAT(CONCAT(COALESCE(l.`_event_id`, ''), '/', COALESCE(l.`_order_key`, ''), '/', COALESCE(l.`_topic`, ''), '/', COALESCE(CAST(l.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(l.`_offset` AS STRING), '')), ' ', TO_HEX(MD5(TO_JSON_STRING(STRUCT(l.`_key`, l.`key`, l.`before`, l.`after`, l.`op`, l.`ts_ms`, l.`transaction`, l.`database_name`, l.`ddl`, l.`source`, l.`_order_key`, l.`_event_id`, l.`_topic`, l.`_topic_partition`, l.`_offset`, l.`_old_key`, l.`_new_key`, l.`_missing_columns`))))) IN (
-  SELECT CONCAT(CONCAT(COALESCE(q.`_event_id`, ''), '/', COALESCE(q.`_order_key`, ''), '/', COALESCE(q.`_topic`, ''), '/', COALESCE(CAST(q.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(q.`_offset` AS STRING), '')), ' ', TO_HEX(MD5(TO_JSON_STRING(STRUCT(q.`_key`, q.`key`, q.`before`, q.`after`, q.`op`, q.`ts_ms`, q.`transaction`, q.`database_name`, q.`ddl`, q.`source`, q.`_order_key`, q.`_event_id`, q.`_topic`, q.`_topic_partition`, q.`_offset`, q.`_old_key`, q.`_new_key`, q.`_missing_columns`))))) FROM `shop`.`orders_quarantine` AS q
+WHERE CONCAT(CONCAT(COALESCE(l.`_event_id`, ''), '/', COALESCE(l.`_order_key`, ''), '/', COALESCE(l.`_topic`, ''), '/', COALESCE(CAST(l.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(l.`_offset` AS STRING), '')), ' ', CAST(FARM_FINGERPRINT(TO_JSON_STRING(STRUCT(l.`_key`, l.`key`, l.`before`, l.`after`, l.`op`, l.`ts_ms`, l.`transaction`, l.`database_name`, l.`ddl`, l.`source`, l.`_order_key`, l.`_event_id`, l.`_topic`, l.`_topic_partition`, l.`_offset`, l.`_old_key`, l.`_new_key`, l.`_missing_columns`))) AS STRING)) IN (
+  SELECT CONCAT(CONCAT(COALESCE(q.`_event_id`, ''), '/', COALESCE(q.`_order_key`, ''), '/', COALESCE(q.`_topic`, ''), '/', COALESCE(CAST(q.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(q.`_offset` AS STRING), '')), ' ', CAST(FARM_FINGERPRINT(TO_JSON_STRING(STRUCT(q.`_key`, q.`key`, q.`before`, q.`after`, q.`op`, q.`ts_ms`, q.`transaction`, q.`database_name`, q.`ddl`, q.`source`, q.`_order_key`, q.`_event_id`, q.`_topic`, q.`_topic_partition`, q.`_offset`, q.`_old_key`, q.`_new_key`, q.`_missing_columns`))) AS STRING)) FROM `shop`.`orders_quarantine` AS q
 )
