@@ -26,7 +26,7 @@ from tests.proof.source_log import Flavour
 
 OURS, NAIVE = trial.TABLE, f"{trial.TABLE}_naive"
 _CHUNK = 1_000_000
-_LOG, _SNAPSHOT = tables.change_log_of(trial.TABLE), tables.snapshot_of(trial.TABLE)
+LOG, _SNAPSHOT = tables.change_log_of(trial.TABLE), tables.snapshot_of(trial.TABLE)
 
 _OPEN = 60
 """PostgreSQL: so many changes lie below the anchor, of transactions that were open then."""
@@ -171,7 +171,7 @@ def naive_sql(flavour: Flavour, rows: int) -> str:
     """The baseline's BigQuery SQL over this log and snapshot."""
     dataset = dataset_of(rows)
     sql = naive.naive_view_sql(flavour)
-    for name in (_LOG, _SNAPSHOT):
+    for name in (LOG, _SNAPSHOT):
         assert table_sql(trial.DATASET, name) in sql
         sql = sql.replace(table_sql(trial.DATASET, name), table_sql(dataset, name))
     return sql
@@ -190,7 +190,7 @@ def key_in_the_log(path: Path, rows: int) -> tuple[int, str]:
 def _create_tables(warehouse: Warehouse, table: ConfiguredTable) -> None:
     warehouse.run(f"CREATE SCHEMA `{table.dataset}`")
     log = tables.change_log_columns(table.source_columns)
-    warehouse.run(create_log(table.dataset, _LOG, log))
+    warehouse.run(create_log(table.dataset, LOG, log))
     warehouse.run(create_snapshot(table))
     for name, columns in tables.BOOKKEEPING.items():
         warehouse.run(create_table(table.dataset, name, columns))
@@ -205,7 +205,7 @@ def _fill_log(
     for start in range(0, rows, _CHUNK):
         connection.execute(
             _ROWS.format(
-                log=f"{dataset_of(rows)}.{_LOG}",
+                log=f"{dataset_of(rows)}.{LOG}",
                 after=_AFTER,
                 source=_POSTGRESQL_SOURCE if is_postgresql else _MYSQL_SOURCE,
                 order_key=_POSTGRESQL_KEY if is_postgresql else _MYSQL_KEY,
@@ -249,7 +249,7 @@ def _fill_snapshot(
 def _copy(connection: duckdb.DuckDBPyConnection, longest: int, rows: int) -> None:
     source, copy = dataset_of(longest), dataset_of(rows)
     connection.execute(
-        f"INSERT INTO {copy}.{_LOG} SELECT * FROM {source}.{_LOG} "  # noqa: S608
+        f"INSERT INTO {copy}.{LOG} SELECT * FROM {source}.{LOG} "  # noqa: S608
         f"WHERE _offset <= {rows}"
     )
     for name in (_SNAPSHOT, "_snapshots"):
