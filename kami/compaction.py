@@ -14,6 +14,7 @@ from typing import NamedTuple
 from kami import compaction_checks as checks
 from kami import compaction_state as states
 from kami import tables
+from kami.compaction_archive import archive
 from kami.compaction_held import hold, may_hold
 from kami.compaction_purge import Purge, gone_up_to, purge_of
 from kami.compaction_sql import Relations, render, sql
@@ -194,18 +195,7 @@ class Compactor:
         return states.advance(self.warehouse, compaction, "swapped")
 
     def _archive(self, compaction: Compaction) -> Compaction:
-        names = self._log_names()
-        self.warehouse.run(render("compact_archive.sql.jinja", self.relations, columns=names))
-        (found,) = self.warehouse.query(
-            render("compact_verify.sql.jinja", self.relations, columns=names)
-        ).to_pylist()
-        if found["missing"]:
-            message = (
-                f"{found['missing']} of {found['staged']} rows of {self.relations.full_name} are "
-                f"not in {self.relations.archive} as the log has them: nothing was deleted; mend "
-                "the archive's rows that have their _event_id, and run `kami compact` again"
-            )
-            raise RefusedError(message)
+        archive(self.warehouse, self.relations, self._log_names())
         return states.advance(self.warehouse, compaction, "archived")
 
     def _delete(self, compaction: Compaction) -> CompactionResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+import pyarrow as pa
 import pytest
 
 from kami.compaction import CompactionResult, Compactor
@@ -181,14 +182,40 @@ def test_nothing_is_deleted_when_one_column_of_the_archive_differs(
     assert shop.count("orders_change_log") == 3
 
 
-def test_what_the_archive_holds_already_is_deleted(shop: Shop) -> None:
+@pytest.mark.parametrize("days", [-400, 0, 1], ids=["long before", "as the log", "later"])
+def test_what_the_archive_holds_already_is_deleted_whenever_it_came_in(
+    shop: Shop, days: int
+) -> None:
     filled(shop)
-    # It came in at another time.
-    row = Event(10, "c", 1, ONE).row(1, START + datetime.timedelta(days=1))
+    row = Event(10, "c", 1, ONE).row(1, START + datetime.timedelta(days=days))
     shop.append("orders_archive", [row])
     assert compact(shop, 20).archived_rows == 2
     assert shop.count("orders_archive") == 2
     assert shop.count("orders_change_log") == 1
+
+
+def test_of_an_old_archive_only_what_came_in_with_the_moved_rows_is_compared(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(shop)
+    asked: list[str] = []
+    query, run = shop.warehouse.query, shop.warehouse.run
+
+    def noted(sql: str) -> pa.Table:
+        asked.append(sql)
+        return query(sql)
+
+    def noted_run(sql: str) -> None:
+        asked.append(sql)
+        run(sql)
+
+    monkeypatch.setattr(shop.warehouse, "query", noted)
+    monkeypatch.setattr(shop.warehouse, "run", noted_run)
+    assert compact(shop, 20).archived_rows == 2
+    (compared,) = (sql for sql in asked if "EXCEPT DISTINCT" in sql)
+    assert "WHERE a.`_ingested_at` >= TIMESTAMP '" in compared
+    (copied,) = (sql for sql in asked if "INSERT INTO `shop`.`orders_archive`" in sql)
+    assert f"WHERE a.`_order_key` >= '{order_key(10)}'" in copied
 
 
 def test_a_deleted_row_is_forgotten_only_where_the_view_keeps_late_rows_out(shop: Shop) -> None:

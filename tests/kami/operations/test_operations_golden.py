@@ -76,8 +76,8 @@ def compaction(dialect: Dialect) -> str:
             gone_up_to=gone_up_to(relations, has_anchor=filled),
         ),
         render("compact_superseded.sql.jinja", relations, columns=there),
-        render("compact_archive.sql.jinja", relations, columns=log),
-        render("compact_verify.sql.jinja", relations, columns=log),
+        render("compact_archive.sql.jinja", relations, columns=log, lowest=order_key(10)),
+        render("compact_verify.sql.jinja", relations, columns=log, since=START),
         render(
             "compact_delete.sql.jinja",
             relations,

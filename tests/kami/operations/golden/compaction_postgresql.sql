@@ -629,7 +629,11 @@ WHERE s.`_key` IS NOT NULL AND NOT s.`_deleted` AND kept.`_key` IS NULL
 INSERT INTO `shop`.`orders_archive` (`_key`, `key`, `before`, `after`, `op`, `ts_ms`, `transaction`, `database_name`, `ddl`, `source`, `_order_key`, `_event_id`, `_ingested_at`, `_topic`, `_topic_partition`, `_offset`, `_old_key`, `_new_key`, `_missing_columns`)
 SELECT s.`_key`, s.`key`, s.`before`, s.`after`, s.`op`, s.`ts_ms`, s.`transaction`, s.`database_name`, s.`ddl`, s.`source`, s.`_order_key`, s.`_event_id`, s.`_ingested_at`, s.`_topic`, s.`_topic_partition`, s.`_offset`, s.`_old_key`, s.`_new_key`, s.`_missing_columns`
 FROM `shop`.`_compaction_orders` AS s
-LEFT JOIN (SELECT DISTINCT CONCAT(COALESCE(a.`_event_id`, ''), '/', COALESCE(a.`_order_key`, ''), '/', COALESCE(a.`_topic`, ''), '/', COALESCE(CAST(a.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(a.`_offset` AS STRING), '')) AS `identity` FROM `shop`.`orders_archive` AS a) AS known
+LEFT JOIN (
+  SELECT DISTINCT CONCAT(COALESCE(a.`_event_id`, ''), '/', COALESCE(a.`_order_key`, ''), '/', COALESCE(a.`_topic`, ''), '/', COALESCE(CAST(a.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(a.`_offset` AS STRING), '')) AS `identity`
+  FROM `shop`.`orders_archive` AS a
+  WHERE a.`_order_key` >= '0000/000000000000000a/0000000000000000/00000001'
+) AS known
   ON known.`identity` = CONCAT(COALESCE(s.`_event_id`, ''), '/', COALESCE(s.`_order_key`, ''), '/', COALESCE(s.`_topic`, ''), '/', COALESCE(CAST(s.`_topic_partition` AS STRING), ''), '/', COALESCE(CAST(s.`_offset` AS STRING), ''))
 WHERE known.`identity` IS NULL
 ;
@@ -642,6 +646,7 @@ SELECT
       EXCEPT DISTINCT
       SELECT a.`_event_id`, FARM_FINGERPRINT(TO_JSON_STRING(STRUCT(a.`_key`, a.`key`, a.`before`, a.`after`, a.`op`, a.`ts_ms`, a.`transaction`, a.`database_name`, a.`ddl`, a.`source`, a.`_order_key`, a.`_event_id`, a.`_topic`, a.`_topic_partition`, a.`_offset`, a.`_old_key`, a.`_new_key`, a.`_missing_columns`))) AS `fingerprint`
       FROM `shop`.`orders_archive` AS a
+      WHERE a.`_ingested_at` >= TIMESTAMP '2026-01-01 00:00:00.000000+00'
     ) AS missing
   ) AS `missing`
 ;
