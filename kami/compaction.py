@@ -97,6 +97,9 @@ class Compactor:
                 name = self.relations.full_name
                 return CompactionResult(name, "nothing to do", None, 0, 0, 0, 0, begun)
             compaction = begun
+        elif compaction.state == "started":
+            # Of rows and dead letters that came since that run looked.
+            self._check(compaction.cut)
         if compaction.state == "started":
             compaction = self._stage(compaction)
         if compaction.state == "staged":
@@ -136,7 +139,6 @@ class Compactor:
     def _stage(self, compaction: Compaction) -> Compaction:
         """Chooses the rows that will be moved. What comes later, however old, waits for the next
         compaction: it is not in the snapshot that this one makes."""
-        self._check(compaction.cut)
         for place in (self.relations.archive, self.relations.quarantine):
             self.warehouse.run(create_table_sql(place, self._log_columns(), PARTITIONED))
         self.warehouse.run(

@@ -277,6 +277,19 @@ def test_another_cut_is_refused_until_the_broken_compaction_is_done(shop: Shop) 
     assert compact(shop).cut == order_key(20)
 
 
+def test_a_broken_compaction_that_has_not_chosen_its_rows_looks_at_them_again(shop: Shop) -> None:
+    filled(shop)
+    broken = Breaking(shop.warehouse, 5)
+    with pytest.raises(Broken):
+        Compactor(broken, shop.table, START, cut=order_key(20)).run()  # type: ignore[arg-type]
+    assert shop.count("_compactions", "`state` = 'started'") == 1
+    shop.append("_dead_letters", [{"table_name": "orders", "order_key": order_key(15)}])
+    with pytest.raises(RefusedError, match="1 dead letters below the cut"):
+        compact(shop)
+    shop.warehouse.run("DELETE FROM `shop`.`_dead_letters` WHERE TRUE")
+    assert compact(shop).archived_rows == 2
+
+
 def test_a_table_without_a_snapshot_table_is_refused(shop: Shop) -> None:
     shop.warehouse.run("DROP TABLE `shop`.`orders_snapshot`")
     with pytest.raises(KamiError, match=r"no table shop\.orders_snapshot; run `kami apply`"):
