@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from kami.warehouse import open_warehouse, table_sql
 from tests.benchmarks.growth import Part, left, millions, why_not
 from tests.benchmarks.growth_figures import Growth, Measured, bend, page_section, trends
 from tests.benchmarks.growth_pace import Pace
 from tests.benchmarks.growth_warehouse import view_and_compaction
+from tests.benchmarks.view_speed import FLAVOURS
+from tests.benchmarks.view_speed_log import OURS, dataset_of, make_file
+from tests.proof.source_log import Flavour
 
 SIZES = [1_000_000, 10_000_000, 100_000_000]
 
@@ -110,6 +114,25 @@ def test_a_view_is_asked_and_its_log_compacted(tmp_path: Path) -> None:
     assert {"god view: count", "compaction"} <= {one.series for one in found}
     assert all(one.pace > 0 for one in found)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_view_of_more_rows_than_its_memory_holds_is_all_there(
+    flavour: Flavour, tmp_path: Path
+) -> None:
+    rows, snapshot_rows = 300_000, 30_000
+    path = tmp_path / "warehouse.duckdb"
+    make_file(path, flavour, [rows], snapshot_rows)
+    view = table_sql(dataset_of(rows), OURS)
+    with open_warehouse(f"duckdb:{path}", read_only=True) as warehouse:
+        # Each thread has buffers of its own. With the log in memory PostgreSQL's takes 200 MB.
+        warehouse.run("SET threads = 2")
+        warehouse.run("SET memory_limit = '160MB'")
+        warehouse.run(f"SET temp_directory = '{path}.spilled'")
+        found = sum(batch.num_rows for batch in warehouse.stream(f"SELECT * FROM {view}"))  # noqa: S608
+        warehouse.run("SET memory_limit = '4GB'")
+        (expected,) = warehouse.query(f"SELECT COUNT(*) AS n FROM {view}").to_pylist()  # noqa: S608
+    assert found == expected["n"] > snapshot_rows
 
 
 def test_the_pace_is_the_median_of_what_a_measurement_met() -> None:

@@ -132,6 +132,11 @@ MUTATIONS = (
     ),
     Mutation(
         "TOAST filled from the same key alone",
+        view_sql=replaced("WHERE own.old_key IS NOT NULL", "WHERE FALSE"),
+        flavours=("postgresql",),
+    ),
+    Mutation(
+        "TOAST filled from one key before alone",
         view_sql=replaced("WHERE lineage.old_key IS NOT NULL", "WHERE FALSE"),
         flavours=("postgresql",),
     ),

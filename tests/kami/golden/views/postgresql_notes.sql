@@ -126,9 +126,10 @@ held AS (
 ),
 gaps AS (
   -- `+` is above the end of no order key: the row itself counts as earlier.
-  SELECT _key, CONCAT(order_key, '+') AS before
+  SELECT newest._key, CONCAT(newest.order_key, '+') AS before, truncated.order_key AS truncate_key
   FROM newest
-  WHERE op IN ('c', 'u', 'r') AND ARRAY_LENGTH(missing) > 0
+  CROSS JOIN truncated
+  WHERE newest.op IN ('c', 'u', 'r') AND ARRAY_LENGTH(newest.missing) > 0
 ),
 row_begins AS (
   -- Where the row of a key begins: it came from another key, or the one before it ended.
@@ -153,14 +154,22 @@ key_changes AS (
   )
   GROUP BY _key, order_key
 ),
-lineage AS (
-  SELECT gaps._key, gaps._key AS holder, gaps.before, key_changes.order_key AS since, key_changes.old_key
+own AS (
+  SELECT gaps._key, gaps._key AS holder, gaps.truncate_key, gaps.before, key_changes.order_key AS since, key_changes.old_key
   FROM gaps
   LEFT JOIN key_changes
     ON key_changes._key = gaps._key AND key_changes.order_key < gaps.before
     AND (key_changes.next_order_key IS NULL OR key_changes.next_order_key >= gaps.before)
+),
+lineage AS (
+  SELECT own._key, own.old_key AS holder, own.truncate_key, own.since AS before, key_changes.order_key AS since, key_changes.old_key
+  FROM own
+  LEFT JOIN key_changes
+    ON key_changes._key = own.old_key AND key_changes.order_key < own.since
+    AND (key_changes.next_order_key IS NULL OR key_changes.next_order_key >= own.since)
+  WHERE own.old_key IS NOT NULL
   UNION ALL
-  SELECT lineage._key, lineage.old_key, lineage.since, key_changes.order_key, key_changes.old_key
+  SELECT lineage._key, lineage.old_key, lineage.truncate_key, lineage.since, key_changes.order_key, key_changes.old_key
   FROM lineage
   LEFT JOIN key_changes
     ON key_changes._key = lineage.old_key AND key_changes.order_key < lineage.since
@@ -169,33 +178,47 @@ lineage AS (
 ),
 known AS (
   SELECT
+    own._key,
+    COALESCE(read_places.order_key, log.`_order_key`) AS _kami_order_key,
+    log._missing_columns AS _kami_missing,
+    JSON_VALUE(log.after['body']) AS `body`,
+    NULLIF(TO_JSON_STRING(log.after['tags']), 'null') AS `tags`
+  FROM own
+  JOIN `shop`.`app_notes_change_log` AS log ON log._key = own.holder
+  LEFT JOIN read_places
+    ON log.`op` = 'r' AND read_places.key = log.`_key` AND read_places.topic = log.`_topic`
+    AND read_places.topic_partition = log.`_topic_partition` AND read_places.topic_offset = log.`_offset`
+  WHERE log.op IN ('c', 'u', 'r')
+    AND COALESCE(read_places.order_key, log.`_order_key`) > own.truncate_key
+    AND COALESCE(read_places.order_key, log.`_order_key`) < own.before
+    AND (own.since IS NULL OR COALESCE(read_places.order_key, log.`_order_key`) >= own.since)
+  UNION ALL
+  SELECT
     lineage._key,
     COALESCE(read_places.order_key, log.`_order_key`) AS _kami_order_key,
     log._missing_columns AS _kami_missing,
     JSON_VALUE(log.after['body']) AS `body`,
     NULLIF(TO_JSON_STRING(log.after['tags']), 'null') AS `tags`
   FROM lineage
-  JOIN `shop`.`app_notes_change_log` AS log ON log._key = lineage.holder
+  JOIN (SELECT * FROM `shop`.`app_notes_change_log` WHERE _key IN (SELECT old_key FROM row_begins)) AS log ON log._key = lineage.holder
   LEFT JOIN read_places
     ON log.`op` = 'r' AND read_places.key = log.`_key` AND read_places.topic = log.`_topic`
     AND read_places.topic_partition = log.`_topic_partition` AND read_places.topic_offset = log.`_offset`
-  CROSS JOIN truncated
   WHERE log.op IN ('c', 'u', 'r')
-    AND COALESCE(read_places.order_key, log.`_order_key`) > truncated.order_key
+    AND COALESCE(read_places.order_key, log.`_order_key`) > lineage.truncate_key
     AND COALESCE(read_places.order_key, log.`_order_key`) < lineage.before
     AND (lineage.since IS NULL OR COALESCE(read_places.order_key, log.`_order_key`) >= lineage.since)
   UNION ALL
   SELECT
-    lineage._key,
+    holders._key,
     held._kami_held_order_key,
     CAST(NULL AS ARRAY<STRING>),
     held.`body`,
     held.`tags`
-  FROM lineage
-  JOIN held ON held._key = lineage.holder
-  CROSS JOIN truncated
-  WHERE held._kami_held_order_key > truncated.order_key AND NOT held._deleted AND held._kami_held_order_key < lineage.before
-    AND (lineage.since IS NULL OR held._kami_held_order_key >= lineage.since)
+  FROM (SELECT * FROM own UNION ALL SELECT * FROM lineage) AS holders
+  JOIN held ON held._key = holders.holder
+  WHERE held._kami_held_order_key > holders.truncate_key AND NOT held._deleted AND held._kami_held_order_key < holders.before
+    AND (holders.since IS NULL OR held._kami_held_order_key >= holders.since)
 ),
 fills AS (
   SELECT
