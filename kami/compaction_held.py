@@ -14,6 +14,16 @@ def may_hold(columns: Sequence[ColumnSql]) -> bool:
     return any(column.may_be_missing for column in columns)
 
 
+def known_alone(columns: Sequence[ColumnSql]) -> tuple[ColumnSql, ...]:
+    """In place of the values whether they are known, which is all that is asked here: wide values
+    are neither read nor sorted."""
+    return tuple(
+        ColumnSql(column.name, "BOOL", "TRUE", "TRUE", may_be_missing=True)
+        for column in columns
+        if column.may_be_missing
+    )
+
+
 def hold(
     warehouse: Warehouse,
     relations: Relations,
@@ -41,7 +51,7 @@ def hold(
         render(
             "compact_held.sql.jinja",
             relations,
-            columns=columns,
+            columns=known_alone(columns),
             old_key=old_key,
             logs=[log],
             anchor=anchor,

@@ -11,6 +11,7 @@ import pytest
 import sqlglot
 
 from kami.checks import checks_of
+from kami.compaction_held import known_alone
 from kami.compaction_purge import Purge, gone_up_to
 from kami.compaction_sql import Relations, render
 from kami.history import history_sql
@@ -50,7 +51,7 @@ def compaction(dialect: Dialect) -> str:
         render(
             "compact_held.sql.jinja",
             relations,
-            columns=columns,
+            columns=known_alone(columns),
             old_key=old_key,
             logs=[relations.log],
             anchor=anchor,

@@ -117,9 +117,7 @@ read_places AS (
 IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`effective`, s.`_order_key`) AS `_place`,
     s.`_deleted`,
     s.`_snapshot_at`,
-    s.`id` AS `id`,
-    s.`price` AS `price`,
-    s.`note` AS `note`
+    TRUE AS `note`
   FROM `shop`.`orders_snapshot` AS s
   CROSS JOIN `anchor` AS anchor
   WHERE s.`_key` IS NOT NULL
@@ -135,9 +133,7 @@ IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`e
     CAST(NULL AS TIMESTAMP) AS `_snapshot_at`,
     l.`op` = 'c' AND l.`_old_key` IS NOT NULL AS `_comes_from_key`,
     l.`op` = 'd' AND l.`_new_key` IS NOT NULL AS `_goes_to_key`,
-    SAFE_CAST(JSON_VALUE(l.`after`['id']) AS INT64) AS `id`,
-    SAFE.ROUND(SAFE_CAST(JSON_VALUE(l.`after`['price']) AS NUMERIC), 2) AS `price`,
-    JSON_VALUE(l.`after`['note']) AS `note`,
+    TRUE AS `note`,
     l.`op` != 'd' AND NOT ('note' IN UNNEST(l.`_missing_columns`)) AS `_knows_note`
   FROM `events` AS l
   UNION ALL
@@ -151,8 +147,6 @@ IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`e
     s.`_snapshot_at`,
     FALSE AS `_comes_from_key`,
     FALSE AS `_goes_to_key`,
-    s.`id`,
-    s.`price`,
     s.`note`,
     NOT s.`_deleted` AS `_knows_note`
   FROM `read_rows` AS s
@@ -168,9 +162,7 @@ IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`e
     CAST(NULL AS TIMESTAMP) AS `_snapshot_at`,
     FALSE AS `_comes_from_key`,
     TRUE AS `_goes_to_key`,
-    CAST(NULL AS INT64) AS `id`,
-    ROUND(CAST(NULL AS NUMERIC), 2) AS `price`,
-    CAST(NULL AS STRING) AS `note`,
+    CAST(NULL AS BOOL) AS `note`,
     FALSE AS `_knows_note`
   FROM `events` AS l
   WHERE l.`op` = 'c' AND l.`_old_key` IS NOT NULL
@@ -183,14 +175,21 @@ IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`e
   FROM `steps` AS p
   QUALIFY NOT (p.`_op` IN ('d', 'moved') AND p.`_is_event` = 0 AND MAX(p.`_is_event`) OVER (PARTITION BY p.`_key`, p.`_place`) = 1)
 ),
+`spans` AS (
+  -- From each truncate to the next one: every place is in one of them.
+  SELECT t.`_order_key` AS `after`, LEAD(t.`_order_key`) OVER (ORDER BY t.`_order_key`) AS `up_to`
+  FROM (SELECT `_order_key` FROM `truncates` UNION DISTINCT SELECT CAST(NULL AS STRING)) AS t
+),
 `segments` AS (
   -- A key's row until it is deleted, or from where it came from another key: what follows a delete
   -- or a truncate is apart from it.
   SELECT
     p.*,
-    GREATEST(COALESCE((SELECT MAX(t) FROM UNNEST(e.`places`) AS t WHERE t < p.`_place`), ''), COALESCE(p.`_came`, ''), COALESCE(MAX(IF(p.`_op` IN ('d', 'moved'), CONCAT(p.`_place`, '+'), NULL)) OVER (PARTITION BY p.`_key` ORDER BY p.`_place`, p.`_is_event` ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), '')) AS `_segment`
+    GREATEST(COALESCE(e.`after`, ''), COALESCE(p.`_came`, ''), COALESCE(MAX(IF(p.`_op` IN ('d', 'moved'), CONCAT(p.`_place`, '+'), NULL)) OVER (PARTITION BY p.`_key` ORDER BY p.`_place`, p.`_is_event` ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), '')) AS `_segment`
   FROM `lives` AS p
-  CROSS JOIN (SELECT ARRAY_AGG(`_order_key`) AS `places` FROM `truncates`) AS e
+  CROSS JOIN `spans` AS e
+  WHERE (e.`after` IS NULL OR COALESCE(p.`_place`, '') > e.`after`)
+    AND (e.`up_to` IS NULL OR COALESCE(p.`_place`, '') <= e.`up_to`)
 ),
 `moves` AS (
   -- The delete of the old key and the create of the new one have the same order key.
@@ -233,8 +232,6 @@ IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`e
     p.`_root_key`,
     p.`_root_segment`,
     p.`_op` != 'd' AND (p.`_last_note` IS NULL) AS `_is_partial`,
-p.`id` AS `id`,
-p.`price` AS `price`,
 p.`_last_note`.`known` AS `note`
   FROM `remembered` AS p
   WHERE p.`_op` != 'moved'
@@ -487,14 +484,21 @@ IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`e
   FROM `steps` AS p
   QUALIFY NOT (p.`_op` IN ('d', 'moved') AND p.`_is_event` = 0 AND MAX(p.`_is_event`) OVER (PARTITION BY p.`_key`, p.`_place`) = 1)
 ),
+`spans` AS (
+  -- From each truncate to the next one: every place is in one of them.
+  SELECT t.`_order_key` AS `after`, LEAD(t.`_order_key`) OVER (ORDER BY t.`_order_key`) AS `up_to`
+  FROM (SELECT `_order_key` FROM `truncates` UNION DISTINCT SELECT CAST(NULL AS STRING)) AS t
+),
 `segments` AS (
   -- A key's row until it is deleted, or from where it came from another key: what follows a delete
   -- or a truncate is apart from it.
   SELECT
     p.*,
-    GREATEST(COALESCE((SELECT MAX(t) FROM UNNEST(e.`places`) AS t WHERE t < p.`_place`), ''), COALESCE(p.`_came`, ''), COALESCE(MAX(IF(p.`_op` IN ('d', 'moved'), CONCAT(p.`_place`, '+'), NULL)) OVER (PARTITION BY p.`_key` ORDER BY p.`_place`, p.`_is_event` ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), '')) AS `_segment`
+    GREATEST(COALESCE(e.`after`, ''), COALESCE(p.`_came`, ''), COALESCE(MAX(IF(p.`_op` IN ('d', 'moved'), CONCAT(p.`_place`, '+'), NULL)) OVER (PARTITION BY p.`_key` ORDER BY p.`_place`, p.`_is_event` ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), '')) AS `_segment`
   FROM `lives` AS p
-  CROSS JOIN (SELECT ARRAY_AGG(`_order_key`) AS `places` FROM `truncates`) AS e
+  CROSS JOIN `spans` AS e
+  WHERE (e.`after` IS NULL OR COALESCE(p.`_place`, '') > e.`after`)
+    AND (e.`up_to` IS NULL OR COALESCE(p.`_place`, '') <= e.`up_to`)
 ),
 `moves` AS (
   -- The delete of the old key and the create of the new one have the same order key.

@@ -153,14 +153,21 @@ IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`e
   FROM `steps` AS p
   QUALIFY NOT (p.`_op` IN ('d', 'moved') AND p.`_is_event` = 0 AND MAX(p.`_is_event`) OVER (PARTITION BY p.`_key`, p.`_place`) = 1)
 ),
+`spans` AS (
+  -- From each truncate to the next one: every place is in one of them.
+  SELECT t.`_order_key` AS `after`, LEAD(t.`_order_key`) OVER (ORDER BY t.`_order_key`) AS `up_to`
+  FROM (SELECT `_order_key` FROM `truncates` UNION DISTINCT SELECT CAST(NULL AS STRING)) AS t
+),
 `segments` AS (
   -- A key's row until it is deleted, or from where it came from another key: what follows a delete
   -- or a truncate is apart from it.
   SELECT
     p.*,
-    GREATEST(COALESCE((SELECT MAX(t) FROM UNNEST(e.`places`) AS t WHERE t < p.`_place`), ''), COALESCE(p.`_came`, ''), COALESCE(MAX(IF(p.`_op` IN ('d', 'moved'), CONCAT(p.`_place`, '+'), NULL)) OVER (PARTITION BY p.`_key` ORDER BY p.`_place`, p.`_is_event` ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), '')) AS `_segment`
+    GREATEST(COALESCE(e.`after`, ''), COALESCE(p.`_came`, ''), COALESCE(MAX(IF(p.`_op` IN ('d', 'moved'), CONCAT(p.`_place`, '+'), NULL)) OVER (PARTITION BY p.`_key` ORDER BY p.`_place`, p.`_is_event` ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), '')) AS `_segment`
   FROM `lives` AS p
-  CROSS JOIN (SELECT ARRAY_AGG(`_order_key`) AS `places` FROM `truncates`) AS e
+  CROSS JOIN `spans` AS e
+  WHERE (e.`after` IS NULL OR COALESCE(p.`_place`, '') > e.`after`)
+    AND (e.`up_to` IS NULL OR COALESCE(p.`_place`, '') <= e.`up_to`)
 ),
 `moves` AS (
   -- The delete of the old key and the create of the new one have the same order key.
