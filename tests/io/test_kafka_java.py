@@ -101,7 +101,7 @@ def test_every_column_of_every_record_arrives_in_batches(
     kafka: Kafka, beam_java: BeamJava, topic: Topics, tmp_path: Path, makes_batches: bool
 ) -> None:
     name = topic(partitions=2)
-    producer = Producer({"bootstrap.servers": kafka.brokers})
+    producer = Producer({"bootstrap.servers": kafka.brokers, "enable.idempotence": True})
     for number in range(1_000):
         producer.produce(
             name,

@@ -48,7 +48,7 @@ def test_an_empty_topic_ends_at_once(source: KafkaSource) -> None:
 def test_all_that_a_record_has_is_read(kafka: Any, source: KafkaSource) -> None:
     headers: list[tuple[str, Any]] = [("a", b"1"), ("a", b"\xff"), ("none", None)]
     name = source.topics[0]
-    producer = Producer({"bootstrap.servers": kafka.brokers})
+    producer = Producer({"bootstrap.servers": kafka.brokers, "enable.idempotence": True})
     producer.produce(name, b"v", b"k", timestamp=1_700_000_000_123, headers=headers)
     producer.produce(name, None, b"tombstone")
     producer.produce(name, b"", None)

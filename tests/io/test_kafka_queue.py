@@ -159,7 +159,7 @@ def test_large_records_make_smaller_batches(
     skip_without_native()
     monkeypatch.setattr(kafka_queue, "BATCH_BYTES", 100)
     name = topic()
-    producer = Producer({"bootstrap.servers": kafka.brokers})
+    producer = Producer({"bootstrap.servers": kafka.brokers, "enable.idempotence": True})
     for size in (60, 50, 10, 200, 1, 1):
         producer.produce(name, b"x" * size)
     producer.flush(30)
