@@ -202,6 +202,9 @@ def _formatted(node: exp.Expr) -> exp.Expr:
 
 def _json_text(node: exp.Expr) -> exp.Expr:
     """TO_JSON_STRING(NULL) is the text null."""
+    if isinstance(node.parent, exp.FarmFingerprint) and isinstance(node.this, exp.Struct):
+        # `_fingerprint` takes the struct.
+        return node
     made = exp.Cast(this=_function("TO_JSON", node.this), to=exp.DataType.build("TEXT"))
     return exp.Coalesce(this=made, expressions=[exp.Literal.string("null")])
 
@@ -216,10 +219,8 @@ def _fingerprint(node: exp.Expr) -> exp.Expr:
     """FARM_FINGERPRINT(x): 64 other bits, by which values of one statement are compared. Of
     TO_JSON_STRING(STRUCT(...)) they are the struct's: its text would cost ten times as much."""
     (text,) = node.expressions
-    made = text.find(exp.Struct) if isinstance(text, exp.Coalesce) else None
-    is_struct = made is not None and text == _json_text(exp.JSONFormat(this=made.copy()))
-    if made is not None and is_struct:
-        return _function("HASH", made)
+    if isinstance(text, exp.JSONFormat):
+        return _function("HASH", text.this)
     there = exp.Not(this=exp.Is(this=text.copy(), expression=exp.null()))
     return exp.If(this=there, true=_function("HASH", text))
 
