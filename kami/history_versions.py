@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -43,6 +44,7 @@ class Anchor(NamedTuple):
     order_key: str
     xmax: int
     in_progress: tuple[int, ...]
+    taken_at: datetime.datetime
 
     @property
     def in_progress_32(self) -> tuple[int, ...]:
@@ -91,7 +93,7 @@ def anchor_of(warehouse: Warehouse, relations: Relations) -> Anchor | None:
         return None
     rows = warehouse.query(
         sql(
-            "SELECT `order_key`, `xmax`, `in_progress` FROM {{ place }} "
+            "SELECT `order_key`, `xmax`, `in_progress`, `taken_at` FROM {{ place }} "
             "WHERE `table_name` = {{ table | literal }} ORDER BY `taken_at` DESC LIMIT 1",
             place=table_sql(relations.dataset, "_snapshots"),
             table=relations.table,
@@ -99,7 +101,8 @@ def anchor_of(warehouse: Warehouse, relations: Relations) -> Anchor | None:
     ).to_pylist()
     if not rows or rows[0]["xmax"] is None or rows[0]["order_key"] is None:
         return None
-    return Anchor(rows[0]["order_key"], rows[0]["xmax"], tuple(rows[0]["in_progress"] or ()))
+    (row,) = rows
+    return Anchor(row["order_key"], row["xmax"], tuple(row["in_progress"] or ()), row["taken_at"])
 
 
 def snapshot_columns(warehouse: Warehouse, relations: Relations) -> dict[str, str]:

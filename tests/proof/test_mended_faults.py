@@ -18,7 +18,7 @@ from tests.proof.hand_made import (
 )
 from tests.proof.history import Anchored, Loaded, NewLife
 from tests.proof.runs import sorted_rows
-from tests.proof.source_rows import LONG, Change
+from tests.proof.source_rows import LONG, Change, Key
 from transforms.anchor import AnchorError, anchor_position
 from transforms.incarnation import Incarnation
 
@@ -110,7 +110,6 @@ def test_a_compaction_below_the_anchor_fills_nothing_from_newer_rows() -> None:
     assert made.seen() == sorted_rows(made.final)
 
 
-@pytest.mark.xfail(strict=True, reason="docs/proof.md: a key that is taken again meanwhile")
 def test_a_moved_row_is_not_filled_from_the_one_that_took_its_key_before_the_snapshot() -> None:
     """PostgreSQL: the snapshot's row of the old key is newer than the move, of which it knows."""
     moved_row, new_row = row(f"{LONG}moved", OTHER), row("newer")
@@ -121,6 +120,52 @@ def test_a_moved_row_is_not_filled_from_the_one_that_took_its_key_before_the_sna
     for change in moved(f"{LONG}moved", KEY, OTHER, missing=("note",)):
         made.sent(change, at_lsn(1, 30, 4))
     made.sent(created("newer"), at_lsn(1, 40, 5))
+    assert made.seen() == sorted_rows(made.final)
+
+
+def test_a_compaction_between_an_anchor_and_what_its_snapshot_saw_keeps_them_apart() -> None:
+    """PostgreSQL: the cut lies above the anchor, below the move that the snapshot knows of."""
+    moved_row, new_row = row(f"{LONG}moved", OTHER), row("newer")
+    made = HandMade("postgresql", [moved_row, new_row])
+    made.sent(created(f"{LONG}moved"), at_lsn(0, 10, 1))
+    made.then(Anchored(1.1, 0, {"lsn": 20, "xmax": 9, "in_progress": []}, {}))
+    made.then(Loaded(1.2, {KEY: new_row, OTHER: moved_row}, True))
+    made.sent(created("another", Key(3, "c")), at_lsn(1, 25, 3))
+    made.sent(deleted(Key(3, "c")), at_lsn(1, 26, 3)).compacted()
+    for change in moved(f"{LONG}moved", KEY, OTHER, missing=("note",)):
+        made.sent(change, at_lsn(1, 30, 4))
+    made.sent(created("newer"), at_lsn(1, 40, 5))
+    assert made.seen() == sorted_rows(made.final)
+    made.compacted()
+    assert made.seen() == sorted_rows(made.final)
+
+
+@pytest.mark.parametrize("running", [{"xmax": 9, "in_progress": [4]}, {"xmax": 4}])
+def test_a_moved_row_is_filled_from_a_snapshot_that_did_not_see_its_move(
+    running: dict[str, object],
+) -> None:
+    """PostgreSQL: the row of the old key is the moved one, whose value no change has told."""
+    moved_row = row(f"{LONG}moved", OTHER)
+    made = HandMade("postgresql", [moved_row])
+    made.then(Anchored(0.1, 0, {"lsn": 20, "in_progress": [], **running}, {}))
+    made.then(Loaded(0.2, {KEY: row(f"{LONG}moved")}, True))
+    for change in moved(f"{LONG}moved", KEY, OTHER, missing=("note",)):
+        made.sent(change, at_lsn(1, 30, 4))
+    assert made.seen() == sorted_rows(made.final)
+    made.compacted()
+    assert made.seen() == sorted_rows(made.final)
+
+
+def test_a_transaction_of_long_after_a_snapshot_was_not_seen_by_it() -> None:
+    """PostgreSQL: after half of all transaction ids, a new one looks like one of before `xmax`."""
+    moved_row = row(f"{LONG}moved", OTHER)
+    made = HandMade("postgresql", [moved_row])
+    made.then(Anchored(0.1, 0, {"lsn": 20, "xmax": 9, "in_progress": []}, {}))
+    made.then(Loaded(0.2, {KEY: row(f"{LONG}moved")}, True))
+    for change in moved(f"{LONG}moved", KEY, OTHER, missing=("note",)):
+        made.sent(change, at_lsn(100 * 86_400, 30, 2**31 + 20))
+    assert made.seen() == sorted_rows(made.final)
+    made.compacted()
     assert made.seen() == sorted_rows(made.final)
 
 

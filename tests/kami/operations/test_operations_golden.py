@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import difflib
 import os
 from pathlib import Path
@@ -23,7 +24,8 @@ from kami.views import newest_rows_sql
 from tests.kami.operations.shop import START, order_key, orders
 
 GOLDEN = Path(__file__).parent / "golden"
-ANCHOR = Anchor(order_key(50, 0), 2**32 + 900, (2**32 + 890, 893))
+TAKEN_AT = datetime.datetime(2026, 1, 2, tzinfo=datetime.timezone.utc)
+ANCHOR = Anchor(order_key(50, 0), 2**32 + 900, (2**32 + 890, 893), TAKEN_AT)
 
 
 def compaction(dialect: Dialect) -> str:

@@ -74,6 +74,12 @@ newest AS (
     AND log.op IN ('c', 'u', 'd', 'r') AND chosen.order_key > truncated.order_key
   GROUP BY chosen._key, chosen.order_key
 ),
+open_at AS (
+  SELECT DISTINCT snapshots.order_key AS anchor, MOD(id, 4294967296) AS id
+  FROM `shop`.`_snapshots` AS snapshots
+  CROSS JOIN UNNEST(snapshots.in_progress) AS id
+  WHERE snapshots.table_name = 'lean'
+),
 unseen AS (
   SELECT snapshots.order_key AS anchor, log._order_key AS order_key
   FROM `shop`.`_snapshots` AS snapshots
@@ -82,12 +88,7 @@ unseen AS (
     AND MOD(MOD(log.source.txId - snapshots.xmax, 4294967296) + 4294967296, 4294967296) < 2147483648
   UNION ALL
   SELECT open_at.anchor, log._order_key
-  FROM (
-    SELECT snapshots.order_key AS anchor, MOD(id, 4294967296) AS id
-    FROM `shop`.`_snapshots` AS snapshots
-    CROSS JOIN UNNEST(snapshots.in_progress) AS id
-    WHERE snapshots.table_name = 'lean'
-  ) AS open_at
+  FROM open_at
   JOIN `shop`.`lean_change_log` AS log ON MOD(log.source.txId, 4294967296) = open_at.id
   WHERE log._order_key < open_at.anchor AND SUBSTR(log._order_key, 1, 4) = SUBSTR(open_at.anchor, 1, 4)
 ),

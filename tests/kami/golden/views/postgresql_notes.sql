@@ -75,6 +75,12 @@ newest AS (
     AND log.op IN ('c', 'u', 'd', 'r') AND chosen.order_key > truncated.order_key
   GROUP BY chosen._key, chosen.order_key
 ),
+open_at AS (
+  SELECT DISTINCT snapshots.order_key AS anchor, MOD(id, 4294967296) AS id
+  FROM `shop`.`_snapshots` AS snapshots
+  CROSS JOIN UNNEST(snapshots.in_progress) AS id
+  WHERE snapshots.table_name = 'app_notes'
+),
 unseen AS (
   SELECT snapshots.order_key AS anchor, log._order_key AS order_key
   FROM `shop`.`_snapshots` AS snapshots
@@ -83,12 +89,7 @@ unseen AS (
     AND MOD(MOD(log.source.txId - snapshots.xmax, 4294967296) + 4294967296, 4294967296) < 2147483648
   UNION ALL
   SELECT open_at.anchor, log._order_key
-  FROM (
-    SELECT snapshots.order_key AS anchor, MOD(id, 4294967296) AS id
-    FROM `shop`.`_snapshots` AS snapshots
-    CROSS JOIN UNNEST(snapshots.in_progress) AS id
-    WHERE snapshots.table_name = 'app_notes'
-  ) AS open_at
+  FROM open_at
   JOIN `shop`.`app_notes_change_log` AS log ON MOD(log.source.txId, 4294967296) = open_at.id
   WHERE log._order_key < open_at.anchor AND SUBSTR(log._order_key, 1, 4) = SUBSTR(open_at.anchor, 1, 4)
 ),
@@ -176,6 +177,41 @@ lineage AS (
     AND (key_changes.next_order_key IS NULL OR key_changes.next_order_key >= lineage.since)
   WHERE lineage.old_key IS NOT NULL
 ),
+changes AS (
+  SELECT _key, _order_key AS order_key, op = 'd' AS is_end, source.txId AS id, source.ts_ms
+  FROM `shop`.`app_notes_change_log`
+  WHERE op IN ('c', 'u', 'd') AND _key IS NOT NULL
+  UNION ALL
+  SELECT CONCAT('[', TO_JSON_STRING(JSON_VALUE(_old_key['id'])), ',', TO_JSON_STRING(IF(STRPOS(JSON_VALUE(_old_key['part']), '.') > 0, RTRIM(RTRIM(JSON_VALUE(_old_key['part']), '0'), '.'), JSON_VALUE(_old_key['part']))), ']'), _order_key, TRUE, source.txId, source.ts_ms
+  FROM `shop`.`app_notes_change_log`
+  WHERE op = 'c' AND _old_key IS NOT NULL
+),
+last_seen AS (
+  -- The newest change of a key that a snapshot saw, though it lies above its anchor: the key's row
+  -- there is that one, or, where it ended then, a later one.
+  SELECT
+    changes._key,
+    snapshots.order_key AS anchor,
+    MAX(IF(changes.is_end, CONCAT(SUBSTR(changes.order_key, 1, 45), '02'), changes.order_key)) AS order_key
+  FROM `shop`.`_snapshots` AS snapshots
+  CROSS JOIN changes
+  LEFT JOIN floors ON floors.anchor = snapshots.order_key
+  LEFT JOIN open_at ON open_at.anchor = snapshots.order_key AND open_at.id = MOD(changes.id, 4294967296)
+  WHERE snapshots.table_name = 'app_notes' AND open_at.anchor IS NULL
+    AND changes.order_key > COALESCE(floors.order_key, snapshots.order_key)
+    AND SUBSTR(changes.order_key, 1, 4) = SUBSTR(snapshots.order_key, 1, 4)
+    AND NOT MOD(MOD(changes.id - snapshots.xmax, 4294967296) + 4294967296, 4294967296) < 2147483648
+    AND changes.ts_ms <= UNIX_MILLIS(snapshots.taken_at) + 86400000
+  GROUP BY changes._key, snapshots.order_key
+),
+held_rows AS (
+  SELECT
+    GREATEST(held._kami_held_order_key, COALESCE(last_seen.order_key, '')) AS _kami_place,
+    held.*
+  FROM held
+  LEFT JOIN last_seen ON last_seen._key = held._key AND last_seen.anchor = held._order_key
+  WHERE NOT held._deleted
+),
 known AS (
   SELECT
     own._key,
@@ -211,14 +247,14 @@ known AS (
   UNION ALL
   SELECT
     holders._key,
-    held._kami_held_order_key,
+    held_rows._kami_place,
     CAST(NULL AS ARRAY<STRING>),
-    held.`body`,
-    held.`tags`
+    held_rows.`body`,
+    held_rows.`tags`
   FROM (SELECT * FROM own UNION ALL SELECT * FROM lineage) AS holders
-  JOIN held ON held._key = holders.holder
-  WHERE held._kami_held_order_key > holders.truncate_key AND NOT held._deleted AND held._kami_held_order_key < holders.before
-    AND (holders.since IS NULL OR held._kami_held_order_key >= holders.since)
+  JOIN held_rows ON held_rows._key = holders.holder
+  WHERE held_rows._kami_place > holders.truncate_key AND held_rows._kami_place < holders.before
+    AND (holders.since IS NULL OR held_rows._kami_place >= holders.since)
 ),
 fills AS (
   SELECT

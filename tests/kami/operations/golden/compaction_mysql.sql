@@ -201,7 +201,6 @@ p.`note` AS `note`
 `placed` AS (
   SELECT
     p.*,
-    LAG(p.`_order_key`) OVER (PARTITION BY p.`_key` ORDER BY p.`_place`, p.`_is_event`) AS `_older`,
     ROW_NUMBER() OVER (PARTITION BY p.`_key` ORDER BY p.`_place` DESC, p.`_is_event` DESC) AS `_age`
   FROM `known` AS p
 ),
@@ -233,7 +232,7 @@ COALESCE(p.`_op` = 'd' AND p.`_is_event` = 0 AND p.`_snapshot_at` < TIMESTAMP '2
 )
 SELECT
   p.`_key`,
-p.`_order_key` AS `_order_key`,
+  p.`_order_key`,
   p.`_op` = 'd' AS `_deleted`,
   p.`_snapshot_at`,
 IF(p.`_op` = 'd', NULL, p.`id`) AS `id`,

@@ -110,16 +110,38 @@ read_places AS (
       )
   ) AS unseen
 ),
+`last_seen` AS (
+  -- The newest change of a key that the snapshot saw, though it lies above its anchor: the key's
+  -- row there is that one, or, where it ended then, a later one.
+  SELECT c.`_key`, MAX(IF(c.`is_end`, CONCAT(SUBSTR(c.`_order_key`, 1, 45), '02'), c.`_order_key`)) AS `order_key`
+  FROM (
+    SELECT l.`_key`, l.`_order_key`, l.`op` = 'd' AS `is_end`, l.`source`.`txId` AS `id`, l.`source`.`ts_ms`
+    FROM `shop`.`orders_change_log` AS l
+    WHERE l.`op` IN ('c', 'u', 'd') AND l.`_key` IS NOT NULL
+    UNION ALL
+    SELECT CONCAT('[', TO_JSON_STRING(JSON_VALUE(l.`_old_key`['id'])), ']'), l.`_order_key`, TRUE, l.`source`.`txId`, l.`source`.`ts_ms`
+    FROM `shop`.`orders_change_log` AS l
+    WHERE l.`op` = 'c' AND l.`_old_key` IS NOT NULL
+  ) AS c
+  CROSS JOIN `anchor` AS anchor
+  WHERE c.`_order_key` > anchor.`effective`
+    AND SUBSTR(c.`_order_key`, 1, 4) = SUBSTR('0000/0000000000000032/0000000000000000/00000000', 1, 4)
+    AND NOT MOD(MOD(c.`id` - 4294968196, 4294967296) + 4294967296, 4294967296) < 2147483648
+    AND MOD(c.`id`, 4294967296) NOT IN (890, 893)
+    AND c.`ts_ms` <= UNIX_MILLIS(TIMESTAMP '2026-01-02 00:00:00.000000+00') + 86400000
+  GROUP BY c.`_key`
+),
 `read_rows` AS (
   SELECT
     s.`_key`,
     s.`_order_key`,
-IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`effective`, s.`_order_key`) AS `_place`,
+IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', GREATEST(anchor.`effective`, COALESCE(seen.`order_key`, '')), s.`_order_key`) AS `_place`,
     s.`_deleted`,
     s.`_snapshot_at`,
     TRUE AS `note`
   FROM `shop`.`orders_snapshot` AS s
   CROSS JOIN `anchor` AS anchor
+  LEFT JOIN `last_seen` AS seen ON seen.`_key` = s.`_key`
   WHERE s.`_key` IS NOT NULL
 ),
 `steps` AS (
@@ -411,11 +433,32 @@ read_places AS (
       )
   ) AS unseen
 ),
+`last_seen` AS (
+  -- The newest change of a key that the snapshot saw, though it lies above its anchor: the key's
+  -- row there is that one, or, where it ended then, a later one.
+  SELECT c.`_key`, MAX(IF(c.`is_end`, CONCAT(SUBSTR(c.`_order_key`, 1, 45), '02'), c.`_order_key`)) AS `order_key`
+  FROM (
+    SELECT l.`_key`, l.`_order_key`, l.`op` = 'd' AS `is_end`, l.`source`.`txId` AS `id`, l.`source`.`ts_ms`
+    FROM `shop`.`_compaction_orders` AS l
+    WHERE l.`op` IN ('c', 'u', 'd') AND l.`_key` IS NOT NULL
+    UNION ALL
+    SELECT CONCAT('[', TO_JSON_STRING(JSON_VALUE(l.`_old_key`['id'])), ']'), l.`_order_key`, TRUE, l.`source`.`txId`, l.`source`.`ts_ms`
+    FROM `shop`.`_compaction_orders` AS l
+    WHERE l.`op` = 'c' AND l.`_old_key` IS NOT NULL
+  ) AS c
+  CROSS JOIN `anchor` AS anchor
+  WHERE c.`_order_key` > anchor.`effective`
+    AND SUBSTR(c.`_order_key`, 1, 4) = SUBSTR('0000/0000000000000032/0000000000000000/00000000', 1, 4)
+    AND NOT MOD(MOD(c.`id` - 4294968196, 4294967296) + 4294967296, 4294967296) < 2147483648
+    AND MOD(c.`id`, 4294967296) NOT IN (890, 893)
+    AND c.`ts_ms` <= UNIX_MILLIS(TIMESTAMP '2026-01-02 00:00:00.000000+00') + 86400000
+  GROUP BY c.`_key`
+),
 `read_rows` AS (
   SELECT
     s.`_key`,
     s.`_order_key`,
-IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`effective`, s.`_order_key`) AS `_place`,
+IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', GREATEST(anchor.`effective`, COALESCE(seen.`order_key`, '')), s.`_order_key`) AS `_place`,
     s.`_deleted`,
     s.`_snapshot_at`,
     s.`id` AS `id`,
@@ -423,6 +466,7 @@ IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`e
     s.`note` AS `note`
   FROM `shop`.`orders_snapshot` AS s
   CROSS JOIN `anchor` AS anchor
+  LEFT JOIN `last_seen` AS seen ON seen.`_key` = s.`_key`
   WHERE s.`_key` IS NOT NULL
 ),
 `steps` AS (
@@ -551,7 +595,6 @@ p.`_last_note`.`known` AS `note`
 `placed` AS (
   SELECT
     p.*,
-    LAG(p.`_order_key`) OVER (PARTITION BY p.`_key` ORDER BY p.`_place`, p.`_is_event`) AS `_older`,
     ROW_NUMBER() OVER (PARTITION BY p.`_key` ORDER BY p.`_place` DESC, p.`_is_event` DESC) AS `_age`
   FROM `known` AS p
 ),
@@ -584,7 +627,7 @@ COALESCE(p.`_op` = 'd' AND p.`_is_event` = 0 AND p.`_snapshot_at` < TIMESTAMP '2
 )
 SELECT
   p.`_key`,
-IF(p.`_is_event` = 0 AND p.`_order_key` = '0000/0000000000000032/0000000000000000/00000000' AND p.`_older` IS NOT NULL, CONCAT(SUBSTR(p.`_older`, 1, 45), '02'), p.`_order_key`) AS `_order_key`,
+  p.`_order_key`,
   p.`_op` = 'd' AS `_deleted`,
   p.`_snapshot_at`,
 IF(p.`_op` = 'd', NULL, p.`id`) AS `id`,

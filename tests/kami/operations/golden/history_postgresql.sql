@@ -67,11 +67,40 @@ read_places AS (
       )
   ) AS unseen
 ),
+`last_seen` AS (
+  -- The newest change of a key that the snapshot saw, though it lies above its anchor: the key's
+  -- row there is that one, or, where it ended then, a later one.
+  SELECT c.`_key`, MAX(IF(c.`is_end`, CONCAT(SUBSTR(c.`_order_key`, 1, 45), '02'), c.`_order_key`)) AS `order_key`
+  FROM (
+    SELECT l.`_key`, l.`_order_key`, l.`op` = 'd' AS `is_end`, l.`source`.`txId` AS `id`, l.`source`.`ts_ms`
+    FROM `shop`.`orders_change_log` AS l
+    WHERE l.`op` IN ('c', 'u', 'd') AND l.`_key` IS NOT NULL
+    UNION ALL
+    SELECT CONCAT('[', TO_JSON_STRING(JSON_VALUE(l.`_old_key`['id'])), ']'), l.`_order_key`, TRUE, l.`source`.`txId`, l.`source`.`ts_ms`
+    FROM `shop`.`orders_change_log` AS l
+    WHERE l.`op` = 'c' AND l.`_old_key` IS NOT NULL
+    UNION ALL
+    SELECT l.`_key`, l.`_order_key`, l.`op` = 'd' AS `is_end`, l.`source`.`txId` AS `id`, l.`source`.`ts_ms`
+    FROM `shop`.`orders_archive` AS l
+    WHERE l.`op` IN ('c', 'u', 'd') AND l.`_key` IS NOT NULL
+    UNION ALL
+    SELECT CONCAT('[', TO_JSON_STRING(JSON_VALUE(l.`_old_key`['id'])), ']'), l.`_order_key`, TRUE, l.`source`.`txId`, l.`source`.`ts_ms`
+    FROM `shop`.`orders_archive` AS l
+    WHERE l.`op` = 'c' AND l.`_old_key` IS NOT NULL
+  ) AS c
+  CROSS JOIN `anchor` AS anchor
+  WHERE c.`_order_key` > anchor.`effective`
+    AND SUBSTR(c.`_order_key`, 1, 4) = SUBSTR('0000/0000000000000032/0000000000000000/00000000', 1, 4)
+    AND NOT MOD(MOD(c.`id` - 4294968196, 4294967296) + 4294967296, 4294967296) < 2147483648
+    AND MOD(c.`id`, 4294967296) NOT IN (890, 893)
+    AND c.`ts_ms` <= UNIX_MILLIS(TIMESTAMP '2026-01-02 00:00:00.000000+00') + 86400000
+  GROUP BY c.`_key`
+),
 `read_rows` AS (
   SELECT
     s.`_key`,
     s.`_order_key`,
-IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`effective`, s.`_order_key`) AS `_place`,
+IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', GREATEST(anchor.`effective`, COALESCE(seen.`order_key`, '')), s.`_order_key`) AS `_place`,
     s.`_deleted`,
     s.`_snapshot_at`,
     s.`id` AS `id`,
@@ -79,12 +108,13 @@ IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`e
     CAST(NULL AS STRING) AS `note`
   FROM `shop`.`orders_snapshot` AS s
   CROSS JOIN `anchor` AS anchor
+  LEFT JOIN `last_seen` AS seen ON seen.`_key` = s.`_key`
   WHERE s.`_key` IS NOT NULL
   UNION ALL
   SELECT
     s.`_key`,
     s.`_order_key`,
-IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`effective`, s.`_order_key`) AS `_place`,
+IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', GREATEST(anchor.`effective`, COALESCE(seen.`order_key`, '')), s.`_order_key`) AS `_place`,
     s.`_deleted`,
     s.`_snapshot_at`,
     s.`id` AS `id`,
@@ -92,6 +122,7 @@ IF(s.`_order_key` = '0000/0000000000000032/0000000000000000/00000000', anchor.`e
     CAST(NULL AS STRING) AS `note`
   FROM `shop`.`orders_snapshot_archive` AS s
   CROSS JOIN `anchor` AS anchor
+  LEFT JOIN `last_seen` AS seen ON seen.`_key` = s.`_key`
   WHERE s.`_key` IS NOT NULL
 ),
 `steps` AS (
